@@ -207,9 +207,8 @@ def roofline(case: Case) -> dict[str, float]:
     def run(most: int, *, factored: bool = True) -> float:
         start = clock()
         line_cg.solve_many(
-            *lines,
-            memory.doubles,
-            memory.gate,
+            lines,
+            memory.parts,
             *inputs,
             volts,
             results,
@@ -217,10 +216,7 @@ def roofline(case: Case) -> dict[str, float]:
             False,
             0.0,
             most,
-            0,
-            1,
-            0,
-            1,
+            line_solver.ALONE,
         )
         return clock() - start
 

@@ -29,7 +29,7 @@ def factor_bits(lines: Any, cells: Any, factor: Any, first: int, last: int) -> N
                 seen = seen + load(cells, i * stride + j)
             store(factor, j, one / seen)
             for k in range(j, j + 8):
-                if lines.bit_held[k] or k >= lines.cols:
+                if lines.bit_held[k] > 0.0 or k >= lines.cols:
                     factor[k] = 0.0
         return
     for block in range(first, last, BLOCK):
@@ -75,7 +75,7 @@ def solve_bits(
                     f = f + load(bit_amps, i * stride + j)
             store(out, j, f * load(factor, j))
             for k in range(j, j + 8):
-                if lines.bit_held[k]:
+                if lines.bit_held[k] > 0.0:
                     out[k] = bit_volts[k]
             volts = load(out, j)
             for i in range(1, rows):

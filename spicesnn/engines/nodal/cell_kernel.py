@@ -10,11 +10,12 @@ are not stepped at all."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import float64, int64, types
 
+from spicesnn.arrays import Floats
 from spicesnn.devices.cell_functions import call, call_solver, pointer
 from spicesnn.engines.nodal import rosenbrock
 from spicesnn.engines.nodal.interval import (
@@ -79,13 +80,71 @@ these two, the error of a step over a jump, or over |t − t₀|ⁿ with n up to
 the estimate, wherever it lies. """
 
 
+class Equations(NamedTuple):
+    """Addresses of the equations of a cell's device, and a pointer to its parameters."""
+
+    current: int
+    rate: int
+    p: Any
+
+
+class Cells(NamedTuple):
+    """Cells as compiled code takes them.
+
+    Attributes
+    ----------
+    current, rate, conductance, solver : int
+        Addresses of the equations, and of `cell_functions.behind`; the last two are 0 for a device
+        that is linear in v, and are asked for only with source resistances.
+    parameters : (m or 1, count)
+    ranges : (m, 4)
+        Lower and upper bound, scale, and 1 or 0 for a stuck cell.
+    """
+
+    current: int
+    rate: int
+    conductance: int
+    solver: int
+    parameters: Floats
+    ranges: Floats
+
+
+class CellDrive(NamedTuple):
+    """An `interval.Drive` as compiled code takes it: `ohms` is (0,) and `gate` (2, 0) for None."""
+
+    source: Floats
+    ohms: Floats
+    gate: Floats
+    line: Floats
+    seconds: float
+
+
+_TABLE = float64[:, ::1]
+_ROW = float64[::1]
+# Plain tuples: named ones take longer to be looked at, each time, than a cell to be followed.
+CELL_DRIVE = types.Tuple((_TABLE, _ROW, _TABLE, _TABLE, float64))
+_CELLS = types.Tuple((int64, int64, int64, int64, _TABLE, _TABLE))
+_FOLLOWED = types.Tuple((_TABLE, _TABLE, _ROW, _ROW))
+
+
 @compiled(nogil=True, error_model="numpy")
-def _look(current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: float) -> Any:
+def device_of(cells: Any, c: int) -> Any:
+    """Return the `Equations` of a cell."""
+    count = cells.parameters.shape
+    return Equations(
+        cells.current,
+        cells.rate,
+        pointer(cells.parameters, (c if count[0] > 1 else 0) * count[1]),
+    )
+
+
+@compiled(nogil=True, error_model="numpy")
+def _look(device: Any, cell: Any, drive: Any, x: float, s: float) -> Any:
     """Return dx/dt of the cell in state x (held inside its bounds) at s, its current, and its share
     of the drivers' power."""
     low, high, _, moving = cell
     x = min(max(x, low), high)
-    return _look_at(current, rate, p, moving, drive, x, s, source_at(drive, s))
+    return _look_at(device, moving, drive, x, s, source_at(drive, s))
 
 
 @compiled(nogil=True, error_model="numpy")
@@ -95,10 +154,9 @@ def source_at(drive: Any, s: float) -> float:
 
 
 @compiled(nogil=True, error_model="numpy")
-def _look_at(
-    current: Any, rate: Any, p: Any, moving: float, drive: Any, x: float, s: float, v: float
-) -> Any:
+def _look_at(device: Any, moving: float, drive: Any, x: float, s: float, v: float) -> Any:
     """Return what `_look` does, for a state inside its bounds and under a given source voltage."""
+    current, rate, p = device
     gate = drive[5] + s * drive[6]
     if drive[9] > 0.0 and drive[10] == 0:
         siemens = call(current, 1.0, x, gate, p)
@@ -120,9 +178,7 @@ def _look_at(
 
 
 @compiled(nogil=True, error_model="numpy")
-def _stand(
-    current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, begins: Any, linear: bool
-) -> Any:
+def _stand(device: Any, cell: Any, drive: Any, x: float, begins: Any, linear: bool) -> Any:
     """Return ∫ i ds and ∫ power ds of a cell whose state stands still over the whole interval, and
     whether it does.
 
@@ -140,7 +196,7 @@ def _stand(
     )
     if flat and drive[8] == 0.0:
         return i0, p0, True
-    f1, i1, p1 = _look(current, rate, p, cell, drive, x, 1.0)
+    f1, i1, p1 = _look(device, cell, drive, x, 1.0)
     if f1 != 0.0:
         return 0.0, 0.0, False
     if not flat and cell[3] != 0.0:
@@ -152,13 +208,13 @@ def _stand(
             if u > most:
                 most, at_most = u, k / 16
         if (
-            _look(current, rate, p, cell, drive, x, at_least)[0] != 0.0
-            or _look(current, rate, p, cell, drive, x, at_most)[0] != 0.0
+            _look(device, cell, drive, x, at_least)[0] != 0.0
+            or _look(device, cell, drive, x, at_most)[0] != 0.0
         ):
             return 0.0, 0.0, False
-    _, ia, pa = _look(current, rate, p, cell, drive, x, 0.25)
-    _, im, pm = _look(current, rate, p, cell, drive, x, 0.5)
-    _, ib, pb = _look(current, rate, p, cell, drive, x, 0.75)
+    _, ia, pa = _look(device, cell, drive, x, 0.25)
+    _, im, pm = _look(device, cell, drive, x, 0.5)
+    _, ib, pb = _look(device, cell, drive, x, 0.75)
     if linear or (p0 == pa and p0 == pm and p0 == pb and p0 == p1):
         return (
             (7 * (i0 + i1) + 32 * (ia + ib) + 12 * im) / 90,
@@ -169,20 +225,16 @@ def _stand(
 
 
 @compiled(nogil=True, error_model="numpy")
-def _slope(
-    current: Any, rate: Any, p: Any, cell: Any, drive: Any, x: float, s: float, here: float
-) -> float:
+def _slope(device: Any, cell: Any, drive: Any, x: float, s: float, here: float) -> float:
     """Return ∂f/∂x at a fixed source voltage by a one-sided difference towards the inside."""
     low, high, scale, _ = cell
     step = -DIFFERENCE * scale if low > -1e300 and x > 0.5 * (low + high) else DIFFERENCE * scale
-    return (_look(current, rate, p, cell, drive, x + step, s)[0] - here) / step
+    return (_look(device, cell, drive, x + step, s)[0] - here) / step
 
 
 @compiled(nogil=True, error_model="numpy")
 def _try_step(
-    current: Any,
-    rate: Any,
-    p: Any,
+    device: Any,
     cell: Any,
     drive: Any,
     x: float,
@@ -201,23 +253,21 @@ def _try_step(
     hj = h * slope
     below = 1.0 / (1.0 - GAMMA * hj)
     k1 = below * h * f1
-    f2, i2, p2 = _look(current, rate, p, cell, drive, x + A[1, 0] * k1, s + ALPHA[1] * ds)
+    f2, i2, p2 = _look(device, cell, drive, x + A[1, 0] * k1, s + ALPHA[1] * ds)
     k2 = below * (h * f2 + hj * (C[1, 0] * k1))
-    f3, i3, p3 = _look(
-        current, rate, p, cell, drive, x + A[2, 0] * k1 + A[2, 1] * k2, s + ALPHA[2] * ds
-    )
+    f3, i3, p3 = _look(device, cell, drive, x + A[2, 0] * k1 + A[2, 1] * k2, s + ALPHA[2] * ds)
     k3 = below * (h * f3 + hj * (C[2, 0] * k1 + C[2, 1] * k2))
-    f4, i4, p4 = _look(current, rate, p, cell, drive, x + k3, s + ds)
+    f4, i4, p4 = _look(device, cell, drive, x + k3, s + ds)
     k4 = below * (h * f4 + hj * (C[3, 0] * k1 + C[3, 1] * k2 + C[3, 2] * k3))
     error = abs(_D[0] * k1 + _D[1] * k2 + _D[2] * k3 + _D[3] * k4) / (scale * tolerance)
     worst = error
     end = min(max(x + B[0] * k1 + B[1] * k2 + B[2] * k3 + B[3] * k4, low), high)
     f5, i5, p5, charge, energy = f4, i4, p4, 0.0, 0.0
     if worst <= 1.0:
-        f5, i5, p5 = _look(current, rate, p, cell, drive, end, s + ds)
+        f5, i5, p5 = _look(device, cell, drive, end, s + ds)
         worst = max(worst, KINK * h * abs(f5 - f4) / ((1.0 + GAMMA * abs(hj)) * scale * tolerance))
         middle = 0.5 * (x + end) + 0.125 * h * (f1 - f5)
-        _, im, pm = _look(current, rate, p, (low, high, scale, 0.0), drive, middle, s + 0.5 * ds)
+        _, im, pm = _look(device, (low, high, scale, 0.0), drive, middle, s + 0.5 * ds)
         charge, energy = h * (i1 + 4.0 * im + i5) / 6.0, h * (p1 + 4.0 * pm + p5) / 6.0
         off = abs(charge - h * (B[0] * i1 + B[1] * i2 + B[2] * i3 + B[3] * i4))
         joule = abs(energy - h * (B[0] * p1 + B[1] * p2 + B[2] * p3 + B[3] * p4))
@@ -235,9 +285,7 @@ def _try_step(
 
 @compiled(nogil=True, error_model="numpy")
 def _try_explicit(
-    current: Any,
-    rate: Any,
-    p: Any,
+    device: Any,
     cell: Any,
     drive: Any,
     x: float,
@@ -253,14 +301,12 @@ def _try_explicit(
     of its dense output."""
     low, high, scale, _ = cell
     f1, i1, p1, _ = begins
-    f2, i2, p2 = _look(current, rate, p, cell, drive, x + h * (1 / 5) * f1, s + (1 / 5) * ds)
+    f2, i2, p2 = _look(device, cell, drive, x + h * (1 / 5) * f1, s + (1 / 5) * ds)
     f3, i3, p3 = _look(
-        current, rate, p, cell, drive, x + h * ((3 / 40) * f1 + (9 / 40) * f2), s + (3 / 10) * ds
+        device, cell, drive, x + h * ((3 / 40) * f1 + (9 / 40) * f2), s + (3 / 10) * ds
     )
     f4, i4, p4 = _look(
-        current,
-        rate,
-        p,
+        device,
         cell,
         drive,
         x + h * ((44 / 45) * f1 - (56 / 15) * f2 + (32 / 9) * f3),
@@ -269,7 +315,7 @@ def _try_explicit(
     x5 = x + h * (
         (19372 / 6561) * f1 - (25360 / 2187) * f2 + (64448 / 6561) * f3 - (212 / 729) * f4
     )
-    f5, i5, p5 = _look(current, rate, p, cell, drive, x5, s + (8 / 9) * ds)
+    f5, i5, p5 = _look(device, cell, drive, x5, s + (8 / 9) * ds)
     x6 = x + h * (
         (9017 / 3168) * f1
         - (355 / 33) * f2
@@ -277,11 +323,11 @@ def _try_explicit(
         + (49 / 176) * f4
         - (5103 / 18656) * f5
     )
-    f6, i6, p6 = _look(current, rate, p, cell, drive, x6, s + ds)
+    f6, i6, p6 = _look(device, cell, drive, x6, s + ds)
     end = min(
         max(x + h * (_P[0] * f1 + _P[2] * f3 + _P[3] * f4 + _P[4] * f5 + _P[5] * f6), low), high
     )
-    f7, i7, p7 = _look(current, rate, p, cell, drive, end, s + ds)
+    f7, i7, p7 = _look(device, cell, drive, end, s + ds)
     error = h * (_E[0] * f1 + _E[2] * f3 + _E[3] * f4 + _E[4] * f5 + _E[5] * f6 + _E[6] * f7)
     quartic = h * (_Q[0] * f1 + _Q[2] * f3 + _Q[3] * f4 + _Q[4] * f5 + _Q[5] * f6 + _Q[6] * f7)
     worst = max(abs(error), KINK * h * abs(f7 - f6), BOW * abs(quartic)) / (
@@ -291,7 +337,7 @@ def _try_explicit(
     energy = h * (_P[0] * p1 + _P[2] * p3 + _P[3] * p4 + _P[4] * p5 + _P[5] * p6)
     if worst <= 1.0:
         middle = 0.5 * (x + end) + 0.125 * h * (f1 - f7) + 0.0625 * quartic
-        fm, im, pm = _look(current, rate, p, cell, drive, middle, s + 0.5 * ds)
+        fm, im, pm = _look(device, cell, drive, middle, s + 0.5 * ds)
         worst = max(
             worst,
             DEFECT
@@ -316,9 +362,7 @@ def _try_explicit(
 
 @compiled(nogil=True, error_model="numpy")
 def _follow(
-    current: Any,
-    rate: Any,
-    p: Any,
+    device: Any,
     cell: Any,
     drive: Any,
     x: float,
@@ -352,9 +396,7 @@ def _follow(
         begins, quartic, power = (f1, i1, p1, slope), 0.0, _THIRD
         if stiff:
             tried = _try_step(
-                current,
-                rate,
-                p,
+                device,
                 cell,
                 drive,
                 x,
@@ -368,9 +410,7 @@ def _follow(
             )
         else:
             tried, quartic = _try_explicit(
-                current,
-                rate,
-                p,
+                device,
                 cell,
                 drive,
                 x,
@@ -393,7 +433,7 @@ def _follow(
             if part < LEAST_STEP * seconds:
                 return charge, energy, part, -1
             if not fresh:
-                slope, fresh = _slope(current, rate, p, cell, drive, x, s, f1), True
+                slope, fresh = _slope(device, cell, drive, x, s, f1), True
             continue
         charge, energy, taken = charge + dq, energy + de, taken + 1
         coulomb, joules = coulomb + abs(dq), joules + abs(de)
@@ -417,16 +457,15 @@ def _follow(
             return charge, energy, part, taken
         fresh = wary or abs(slope) * part > IMPLICIT
         if fresh:
-            slope = _slope(current, rate, p, cell, drive, x, s, f1)
+            slope = _slope(device, cell, drive, x, s, f1)
     return charge, energy, part, -1
 
 
 @compiled(nogil=True, error_model="numpy")
-def drive_of(
-    source: Any, ohms: Any, gate: Any, line: Any, conductance: int, solver: int, c: int
-) -> Any:
+def drive_of(drive: Any, conductance: int, solver: int, c: int) -> Any:
     """Return the polynomial coefficients of a cell's source voltage, gate and line voltage, its
     source resistance, and what solves behind it."""
+    source, ohms, gate, line, _ = drive
     y0, y1, y2, y3, y4 = source[0, c], source[1, c], source[2, c], source[3, c], source[4, c]
     g0, g1 = (gate[0, c], gate[1, c]) if gate.shape[1] else (0.0, 0.0)
     ohm = ohms[c] if ohms.size else 0.0
@@ -484,9 +523,7 @@ def _early(source: Any, k: int, c: int) -> float:
 
 @compiled(nogil=True, error_model="numpy")
 def _shift(
-    current: Any,
-    rate: Any,
-    p: Any,
+    device: Any,
     moving: float,
     drive: Any,
     begin: float,
@@ -501,40 +538,24 @@ def _shift(
     for part in WAYSIDE:
         x = begin + part * (end - begin)
         one, other = (
-            _look_at(current, rate, p, moving, drive, x, s, here)[0],
-            _look_at(current, rate, p, moving, drive, x, s, early)[0],
+            _look_at(device, moving, drive, x, s, here)[0],
+            _look_at(device, moving, drive, x, s, early)[0],
         )
         if one != other:
             worst = max(worst, abs(one - other) / max(min(abs(one), abs(other)), 1e-300))
     return worst
 
 
-_TABLE = float64[:, ::1]
-_ROW = float64[::1]
-
-
 @compiled(
     signature=int64(
         int64,
         int64,
-        int64,
-        int64,
-        int64,
-        int64,
-        _TABLE,
-        _TABLE,
+        _CELLS,
         _ROW,
-        _TABLE,
-        _ROW,
-        _TABLE,
-        _TABLE,
-        float64,
+        CELL_DRIVE,
         float64,
         _ROW,
-        _TABLE,
-        _TABLE,
-        _ROW,
-        _ROW,
+        _FOLLOWED,
         _ROW,
         int64[::1],
     ),
@@ -544,24 +565,12 @@ _ROW = float64[::1]
 def advance_cells(
     first: int,
     last: int,
-    current: int,
-    rate: int,
-    conductance: int,
-    solver: int,
-    parameters: Any,
     cells: Any,
     x: Any,
-    source: Any,
-    ohms: Any,
-    gate: Any,
-    line: Any,
-    seconds: float,
+    under: Any,
     tolerance: float,
     steps: Any,
-    nodes: Any,
-    siemens: Any,
-    charge: Any,
-    energy: Any,
+    followed: Any,
     next_steps: Any,
     taken: Any,
 ) -> int:
@@ -570,50 +579,44 @@ def advance_cells(
 
     Parameters
     ----------
-    current, rate, conductance, solver : int
-        Addresses of the equations, and of `cell_functions.behind`; the last two are 0 for a device
-        that is linear in v, and are asked for only with `ohms`.
-    parameters : (m or 1, count)
-    cells : (m, 4)
-        Lower and upper bound, scale, and 1 or 0 for a stuck cell.
+    cells, under : tuple
+        Of what `Cells` and `CellDrive` have.
     x : (m,)
-    source, ohms, gate, line
-        As in `rosenbrock.Drive`; (0,) and (2, 0) for None.
-    seconds, tolerance : float
+        States at the beginning.
+    tolerance : float
     steps : (m,)
         First step of each cell to try, seconds.
-    nodes : (4, m), written
-        States at the nodes after 0.
-    siemens : (4, m), written
-        Current at 1 V there: the conductance of a linear device. Left alone without `ohms`, and for
-        other devices.
-    charge, energy : (m,), written
-        ∫ i dt and ∫ (V_row − V_column)·i dt.
+    followed : (nodes, siemens, charge, energy), written
+        States at the nodes after 0, (4, m); the current at 1 V there, (4, m): the conductance of a
+        linear device (left alone without `ohms`, and for other devices); ∫ i dt and
+        ∫ (V_row − V_column)·i dt, (m,).
     next_steps : (m,), written
     taken : (1,), written
     """
+    cells, under = Cells(*cells), CellDrive(*under)
+    nodes, siemens, charge, energy = followed
+    current, conductance, solver = cells.current, cells.conductance, cells.solver
+    ranges, seconds, ohms = cells.ranges, under.seconds, under.ohms
     taken[0] = 0
     for c in range(first, last):
-        p = pointer(parameters, (c if parameters.shape[0] > 1 else 0) * parameters.shape[1])
-        cell = (cells[c, 0], cells[c, 1], cells[c, 2], cells[c, 3])
-        drive = drive_of(source, ohms, gate, line, conductance, solver, c)
+        device = device_of(cells, c)
+        cell = (ranges[c, 0], ranges[c, 1], ranges[c, 2], ranges[c, 3])
+        drive = drive_of(under, conductance, solver, c)
         next_steps[c] = steps[c]
-        f1, i1, p1 = _look(current, rate, p, cell, drive, x[c], 0.0)
+        f1, i1, p1 = _look(device, cell, drive, x[c], 0.0)
         charge[c], energy[c], done = _stand(
-            current, rate, p, cell, drive, x[c], (f1, i1, p1), ohms.size > 0 and conductance == 0
+            device, cell, drive, x[c], (f1, i1, p1), ohms.size > 0 and conductance == 0
         )
         charge[c] *= seconds
         energy[c] *= seconds
         if done:
             nodes[0, c] = nodes[1, c] = nodes[2, c] = nodes[3, c] = x[c]
         else:
-            slope = _slope(current, rate, p, cell, drive, x[c], 0.0, f1)
-            _, i2, p2 = _look(current, rate, p, cell, drive, x[c], 1.0)
+            slope = _slope(device, cell, drive, x[c], 0.0, f1)
+            _, i2, p2 = _look(device, cell, drive, x[c], 1.0)
             least = LEAST_FLOW * seconds
             charge[c], energy[c], next_steps[c], count = _follow(
-                current,
-                rate,
-                p,
+                device,
                 cell,
                 drive,
                 x[c],
@@ -634,34 +637,14 @@ def advance_cells(
             siemens[k, c] = (
                 siemens[k - 1, c]
                 if same
-                else call(current, 1.0, nodes[k, c], drive[5] + 0.25 * (k + 1) * drive[6], p)
+                else call(current, 1.0, nodes[k, c], drive[5] + 0.25 * (k + 1) * drive[6], device.p)
             )
     return -1
 
 
 @compiled(
     signature=types.UniTuple(float64, 6)(
-        int64,
-        int64,
-        int64,
-        int64,
-        int64,
-        int64,
-        _TABLE,
-        _TABLE,
-        _ROW,
-        _TABLE,
-        _TABLE,
-        _ROW,
-        _TABLE,
-        _TABLE,
-        float64,
-        float64,
-        _TABLE,
-        _TABLE,
-        _ROW,
-        _ROW,
-        int64[::1],
+        int64, int64, _CELLS, _ROW, _TABLE, CELL_DRIVE, float64, _FOLLOWED, int64[::1]
     ),
     nogil=True,
     error_model="numpy",
@@ -669,36 +652,29 @@ def advance_cells(
 def correct_cells(
     first: int,
     last_cell: int,
-    current: int,
-    rate: int,
-    conductance: int,
-    solver: int,
-    parameters: Any,
     cells: Any,
     start: Any,
     old: Any,
-    new: Any,
-    ohms: Any,
-    gate: Any,
-    line: Any,
-    seconds: float,
+    under: Any,
     tolerance: float,
-    nodes: Any,
-    siemens: Any,
-    charge: Any,
-    energy: Any,
+    followed: Any,
     hasty: Any,
 ) -> Any:
-    """Carry cells `first` to `last_cell` over from one drive to another, to first order; returns a
-    `Correction`'s six numbers.
+    """Carry cells `first` to `last_cell` over from the source voltages `old` (5, m) to another
+    drive, to first order; returns a `Correction`'s six numbers.
 
-    `hasty` (m,) is written: bits for the quarters in which the cell, which began at `start` (m,),
-    went and stopped; see `Correction`."""
+    `cells`, `under` and `followed` are as in `advance_cells`; the last is moved along. `hasty` (m,)
+    is written: bits for the quarters in which the cell, which began at `start` (m,), went and
+    stopped; see `Correction`."""
+    cells, under = Cells(*cells), CellDrive(*under)
+    nodes, siemens, charge, energy = followed
+    current, conductance, solver = cells.current, cells.conductance, cells.solver
+    ranges, new, seconds, ohms = cells.ranges, under.source, under.seconds, under.ohms
     worst, joules, bend, bend_joules, bend_coulomb, hasty_joules = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for c in range(first, last_cell):
-        p = pointer(parameters, (c if parameters.shape[0] > 1 else 0) * parameters.shape[1])
-        cell = (cells[c, 0], cells[c, 1], cells[c, 2], cells[c, 3])
-        drive = drive_of(new, ohms, gate, line, conductance, solver, c)
+        device = device_of(cells, c)
+        cell = (ranges[c, 0], ranges[c, 1], ranges[c, 2], ranges[c, 3])
+        drive = drive_of(under, conductance, solver, c)
         df0, df1, df2, df3, amps, watts, bow, bow_watts, bow_amps, last = (
             0.0,
             0.0,
@@ -717,15 +693,11 @@ def correct_cells(
             begins, way, before = before, abs(x - before), x
             goes = way > tolerance * cell[2]
             if old[k + 1, c] != new[k + 1, c] or k % 2 == 0 or goes:
-                f_new, i_new, p_new = _look_at(
-                    current, rate, p, cell[3], drive, x, s, new[k + 1, c]
-                )
+                f_new, i_new, p_new = _look_at(device, cell[3], drive, x, s, new[k + 1, c])
             if goes and abs(f_new) * 0.25 * seconds < HASTY * way:
                 early = _early(new, k, c)
                 if abs(early - new[k, c]) > SAME * abs(new[k, c]):
-                    shift = _shift(
-                        current, rate, p, cell[3], drive, begins, x, 0.25 * k, new[k, c], early
-                    )
+                    shift = _shift(device, cell[3], drive, begins, x, 0.25 * k, new[k, c], early)
                     elsewhere = (
                         shift > HASTY_SHIFT
                         or shift * abs(f_new) * 0.25 * seconds > 0.5 * tolerance * cell[2]
@@ -733,9 +705,7 @@ def correct_cells(
                     hasty[c] |= (17 if elsewhere else 16) << k
                     shifted = max(shifted, min(shift, 1.0))
             if old[k + 1, c] != new[k + 1, c]:
-                f_old, i_old, p_old = _look_at(
-                    current, rate, p, cell[3], drive, x, s, old[k + 1, c]
-                )
+                f_old, i_old, p_old = _look_at(device, cell[3], drive, x, s, old[k + 1, c])
                 amps += INTEGRAL[4, k + 1] * (i_new - i_old)
                 watts += INTEGRAL[4, k + 1] * (p_new - p_old)
                 df = f_new - f_old
@@ -752,7 +722,7 @@ def correct_cells(
                 near, far = (new[0, c], new[4, c]) if k == 0 else (new[4, c], new[0, c])
                 flat = 0.125 * (3.0 * near + 6.0 * new[2, c] - far)
                 if abs(flat - new[k + 1, c]) > 1e-12 * abs(flat):
-                    f_flat, i_flat, p_flat = _look_at(current, rate, p, cell[3], drive, x, s, flat)
+                    f_flat, i_flat, p_flat = _look_at(device, cell[3], drive, x, s, flat)
                     bow += BEND * abs(f_flat - f_new)
                     bow_watts += BEND * abs(p_flat - p_new)
                     bow_amps += BEND * abs(i_flat - i_new)
@@ -762,22 +732,19 @@ def correct_cells(
         charge[c] += amps * seconds
         energy[c] += watts * seconds
         if shifted > 0.0:
-            seen = (
-                INTEGRAL[4, 0]
-                * _look_at(current, rate, p, cell[3], drive, start[c], 0.0, new[0, c])[2]
-            )
+            seen = INTEGRAL[4, 0] * _look_at(device, cell[3], drive, start[c], 0.0, new[0, c])[2]
             for k in range(4):
                 seen += (
                     INTEGRAL[4, k + 1]
-                    * _look_at(
-                        current, rate, p, cell[3], drive, nodes[k, c], 0.25 * (k + 1), new[k + 1, c]
-                    )[2]
+                    * _look_at(device, cell[3], drive, nodes[k, c], 0.25 * (k + 1), new[k + 1, c])[
+                        2
+                    ]
                 )
             hasty_joules += shifted * min(abs(energy[c] - seen * seconds), abs(energy[c]))
         joules += abs(watts) * seconds
         if df0 != 0.0 or df1 != 0.0 or df2 != 0.0 or df3 != 0.0:
-            here = last if df3 != 0.0 else _look(current, rate, p, cell, drive, nodes[3, c], 1.0)[0]
-            slope = _slope(current, rate, p, cell, drive, nodes[3, c], 1.0, here)
+            here = last if df3 != 0.0 else _look(device, cell, drive, nodes[3, c], 1.0)[0]
+            slope = _slope(device, cell, drive, nodes[3, c], 1.0, here)
             share = seconds / (1.0 + max(-slope, 0.0) * seconds)
             for k in range(4):
                 move = share * (
@@ -793,6 +760,6 @@ def correct_cells(
             siemens[k, c] = (
                 siemens[k - 1, c]
                 if same
-                else call(current, 1.0, nodes[k, c], drive[5] + 0.25 * (k + 1) * drive[6], p)
+                else call(current, 1.0, nodes[k, c], drive[5] + 0.25 * (k + 1) * drive[6], device.p)
             )
     return worst, joules, bend, bend_joules, bend_coulomb, hasty_joules

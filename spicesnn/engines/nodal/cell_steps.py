@@ -326,11 +326,15 @@ class CompiledSteps:
             if self._linear or code.conductance is None
             else (address_of(code.conductance), int(behind.address))
         )
-        self._functions = address_of(code.current), address_of(code.rate), *nonlinear
         self._cells, self._tolerance, self._visible = cells, tolerance, visible
-        self._parameters = code.matrix(cells.moves.size)
-        self._table = np.ascontiguousarray(
-            np.stack([cells.low[0], cells.high[0], cells.scale[0], cells.moves], axis=1)
+        self._code = cell_kernel.Cells(
+            address_of(code.current),
+            address_of(code.rate),
+            *nonlinear,
+            parameters=code.matrix(cells.moves.size),
+            ranges=np.ascontiguousarray(
+                np.stack([cells.low[0], cells.high[0], cells.scale[0], cells.moves], axis=1)
+            ),
         )
 
     def interval(self, state: Floats, drive: Drive, step: Floats) -> Interval:
@@ -339,25 +343,18 @@ class CompiledSteps:
         charge, energy, steps = np.empty((3, step.size))
         threads = team.size if step.size >= SHARED_CELLS else 1
         taken, bad = np.zeros((threads, 1), dtype=np.int64), np.full(threads, -1)
-        inputs = self._inputs(drive)
+        under, followed = _given(drive, drive.source), (nodes, siemens, charge, energy)
 
         def share(number: int, threads: int) -> None:
             bad[number] = self._kernel.advance_cells(
                 step.size * number // threads,
                 step.size * (number + 1) // threads,
-                *self._functions,
-                self._parameters,
-                self._table,
+                tuple(self._code),
                 state[0],
-                drive.source,
-                *inputs,
-                drive.seconds,
+                under,
                 self._tolerance,
                 step,
-                nodes,
-                siemens,
-                charge,
-                energy,
+                followed,
                 steps,
                 taken[number],
             )
@@ -379,11 +376,12 @@ class CompiledSteps:
         """Return the way to advance some of the cells; see `CellSteps`."""
         part = copy.copy(self)
         part._cells = self._cells.take(index)
-        part._table = np.ascontiguousarray(self._table[index])
-        part._parameters = (
-            self._parameters
-            if len(self._parameters) == 1
-            else np.ascontiguousarray(self._parameters[index])
+        parameters = self._code.parameters
+        part._code = self._code._replace(
+            ranges=np.ascontiguousarray(self._code.ranges[index]),
+            parameters=(
+                parameters if len(parameters) == 1 else np.ascontiguousarray(parameters[index])
+            ),
         )
         return part
 
@@ -393,25 +391,19 @@ class CompiledSteps:
         hasty = np.empty(interval.step.size, dtype=np.int64)
         charge, energy = interval.charge.copy(), interval.energy.copy()
         threads = team.size if charge.size >= SHARED_CELLS else 1
-        measures, inputs = np.zeros((threads, 6)), self._inputs(old)
+        measures = np.zeros((threads, 6))
+        under, followed = _given(old, new.source), (nodes, siemens, charge, energy)
 
         def share(number: int, threads: int) -> None:
             measures[number] = self._kernel.correct_cells(
                 charge.size * number // threads,
                 charge.size * (number + 1) // threads,
-                *self._functions,
-                self._parameters,
-                self._table,
+                tuple(self._code),
                 state[0],
                 old.source,
-                new.source,
-                *inputs,
-                old.seconds,
+                under,
                 self._visible,
-                nodes,
-                siemens,
-                charge,
-                energy,
+                followed,
                 hasty,
             )
 
@@ -439,14 +431,6 @@ class CompiledSteps:
         """Do nothing: compiled steps are bounded within each interval, and the intervals are
         counted."""
 
-    @staticmethod
-    def _inputs(drive: Drive) -> tuple[Floats, Floats, Floats]:
-        return (
-            _NO_ROW if drive.ohms is None else drive.ohms,
-            _NO_TABLE if drive.gate is None else drive.gate,
-            drive.line,
-        )
-
 
 class CompiledStates(ArraySteps):
     """Cell after cell, compiled: for devices with several states that offer `CellCode`."""
@@ -460,7 +444,7 @@ class CompiledStates(ArraySteps):
     def interval(self, state: Floats, drive: Drive, step: Floats) -> Interval:
         """Advance all cells; see `CellSteps`."""
         from spicesnn.devices.cell_functions import address_of, behind
-        from spicesnn.engines.nodal.state_kernel import advance_states
+        from spicesnn.engines.nodal.state_kernel import StateCells, advance_states
 
         cells, code, m = self._cells, self._code, step.size
         slope = None if cells.device.linear else code.conductance
@@ -468,36 +452,30 @@ class CompiledStates(ArraySteps):
         charge, energy, steps = np.empty((3, m))
         threads = team.size if m >= SHARED_CELLS // 4 else 1
         taken, bad = np.zeros((threads, 2), dtype=np.int64), np.full(threads, -1)
-        functions = (
+        low, high, scale = (np.ascontiguousarray(x) for x in (cells.low, cells.high, cells.scale))
+        followers = StateCells(
             address_of(code.current),
             address_of(code.rate),
             *((0, 0) if slope is None else (address_of(slope), int(behind.address))),
+            head=len(code.parameters),
+            parameters=code.matrix(m),
+            ranges=(low, high, scale),
+            moves=cells.moves,
         )
-        inputs = (
-            code.matrix(m),
-            tuple(np.ascontiguousarray(one) for one in (cells.low, cells.high, cells.scale)),
-            cells.moves,
-            np.ascontiguousarray(state),
-            drive.source,
-            _NO_ROW if drive.ohms is None else drive.ohms,
-            _NO_TABLE if drive.gate is None else drive.gate,
-            drive.line,
-        )
+        states, under = np.ascontiguousarray(state), _given(drive, drive.source)
+        followed = nodes, charge, energy
 
         def share(number: int, threads: int) -> None:
             bad[number] = advance_states(
                 m * number // threads,
                 m * (number + 1) // threads,
-                *functions,
-                len(code.parameters),
-                *inputs,
-                drive.seconds,
+                tuple(followers),
+                states,
+                under,
                 self._tolerance,
                 MOST_ROUNDS,
                 step,
-                nodes,
-                charge,
-                energy,
+                followed,
                 steps,
                 taken[number],
             )
@@ -523,6 +501,17 @@ class CompiledStates(ArraySteps):
         code = cells.device.compiled()
         assert code is not None
         return CompiledStates(cells, code, self._tolerance, self._visible)
+
+
+def _given(drive: Drive, source: Floats) -> tuple[Floats, Floats, Floats, Floats, float]:
+    """Return what a `CellDrive` has, of a drive with such source voltages."""
+    return (
+        source,
+        _NO_ROW if drive.ohms is None else drive.ohms,
+        _NO_TABLE if drive.gate is None else drive.gate,
+        drive.line,
+        float(drive.seconds),
+    )
 
 
 def _lost(

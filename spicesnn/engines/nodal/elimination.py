@@ -19,13 +19,12 @@ bound the answer carries."""
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 import numpy as np
 
 from spicesnn.arrays import Floats
 from spicesnn.engines.nodal.lines import Lines, lines_of_operator
-from spicesnn.engines.nodal.mesh_kernels import eliminate, substitute
+from spicesnn.engines.nodal.mesh_kernels import Factors, RightSides, eliminate, substitute
 from spicesnn.engines.nodal.network import Operator, Solution, Sources
 from spicesnn.jit import compiling
 
@@ -104,16 +103,9 @@ class Eliminated:
         rows, cols = self._cells.shape
         self._held = self._way.bit_held[:cols].copy()
         wide, flat = (rows, cols, cols), (rows, cols)
-        self._factors: tuple[Any, Any, Any, Any] = (
-            np.zeros(wide),
-            np.zeros(flat),
-            np.zeros(wide),
-            np.zeros(flat),
-        )
+        self._factors = Factors(np.zeros(wide), np.zeros(flat), np.zeros(wide), np.zeros(flat))
         with _first_time():
-            eliminate(
-                self._way, self._cells, self._held, *self._factors, np.zeros((cols + 2, cols))
-            )
+            eliminate(self._way, self._cells, self._held, self._factors, np.zeros((cols + 2, cols)))
 
     def solve(
         self, sources: Sources, start: Solution | None = None, *, tolerance: float = 0.0
@@ -219,17 +211,20 @@ class Eliminated:
         shape = (*self._cells.shape, drive.shape[1])
         word, bit, kept = np.zeros(shape), np.zeros(shape), np.zeros(shape)
         front = np.zeros((shape[1] + 1, shape[2]))
+        given = RightSides(
+            row_volts,
+            column_volts,
+            ground,
+            np.ascontiguousarray(word_amps),
+            np.ascontiguousarray(bit_amps),
+        )
         with _first_time():
             substitute(
                 self._way,
                 self._cells,
                 self._held,
-                *self._factors,
-                row_volts,
-                column_volts,
-                ground,
-                np.ascontiguousarray(word_amps),
-                np.ascontiguousarray(bit_amps),
+                self._factors,
+                given,
                 word,
                 bit,
                 kept,

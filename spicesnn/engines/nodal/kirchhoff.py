@@ -43,10 +43,7 @@ def check_rows(
     cells: Any,
     x: Any,
     t: Any,
-    word_volts: Any,
-    bit_volts: Any,
-    word_amps: Any,
-    bit_amps: Any,
+    drives: Any,
     row_amps: Any,
     column_sums: Any,
     first: int,
@@ -58,11 +55,12 @@ def check_rows(
 
     `column_sums` (2, padded cols): current into each bit line, and Σ cells·(|x| + |t|), the scale
     of its rounding."""
-    zero = splat(0.0)
+    zero, word_volts = splat(0.0), drives.word_volts
     for j in range(0, 2 * lines.stride, 8):
         store(column_sums, j, zero)
     absolute, peak = zero, zero
-    common = not (lines.word_merged or lines.bit_merged or word_amps.size or bit_amps.size)
+    injected = drives.word_amps.size or drives.bit_amps.size
+    common = not (lines.word_merged or lines.bit_merged or injected)
     for row in range(8 * first, min(8 * last, lines.rows)):
         if common and 0 < row < lines.rows - 1:
             out_of_row, size_of_row, left, most = _check_inner_row(
@@ -70,7 +68,7 @@ def check_rows(
             )
         else:
             out_of_row, size_of_row, left, most = _check_any_row(
-                lines, cells, x, t, word_volts, bit_volts, word_amps, bit_amps, row, column_sums
+                lines, cells, x, t, drives, row, column_sums
             )
         absolute, peak = absolute + left, larger(most, peak)
         _row_current(
@@ -163,10 +161,7 @@ def _check_any_row(
     cells: Any,
     x: Any,
     t: Any,
-    word_volts: Any,
-    bit_volts: Any,
-    word_amps: Any,
-    bit_amps: Any,
+    drives: Any,
     row: int,
     column_sums: Any,
 ) -> Any:
@@ -178,6 +173,7 @@ def _check_any_row(
         (lines.cols + 7) // 8 * 8,
         row * lines.stride,
     )
+    word_volts, bit_volts, word_amps, bit_amps = drives
     bit_ground, word = splat(lines.bit_ground), splat(lines.word_segment[row])
     absolute, peak, out_of_row, size_of_row = splat(0.0), splat(0.0), splat(0.0), splat(0.0)
     left_ghost, right_ghost = _ghosts(lines, x, row, word_volts)

@@ -29,7 +29,7 @@ from typing import Any
 
 from spicesnn.engines.nodal.bit_sweeps import direction_bits, factor_bits, solve_bits
 from spicesnn.engines.nodal.kirchhoff import EPS, check_columns, check_rows
-from spicesnn.engines.nodal.lines import Lines, Work
+from spicesnn.engines.nodal.lines import Drives, Lines, Outcome, Share, Work
 from spicesnn.engines.nodal.simd import splat, store, to_cache_line
 from spicesnn.engines.nodal.threads import wait_for_all
 from spicesnn.engines.nodal.word_sweeps import factor_words, renew_words
@@ -44,12 +44,15 @@ MEASURES = 5
 
 
 @kernel
-def lines_in(numbers: Any, held: Any, rows: int, cols: int) -> Any:
-    """Return the `Lines` that a `PackedLines` holds."""
+def lines_in(numbers: Any) -> Any:
+    """Return the `Lines` that `packed_lines` has packed."""
+    rows, cols = int(numbers[6]), int(numbers[7])
     high = -(-rows // 8) * 8
-    wide = held.size - high
+    wide = (numbers.size - 8 - 4 * high) // 6
     bits = 8 + 2 * high
-    segments = bits + 2 * wide + high
+    held = bits + 2 * wide
+    segments = held + high + wide
+    rest = segments + high + wide
     return Lines(
         rows,
         cols,
@@ -61,15 +64,15 @@ def lines_in(numbers: Any, held: Any, rows: int, cols: int) -> Any:
         numbers[8 : 8 + high],
         numbers[8 + high : bits],
         numbers[bits : bits + wide],
-        numbers[bits + wide : bits + 2 * wide],
+        numbers[bits + wide : held],
         numbers[4] > 0.0,
         numbers[5] > 0.0,
-        held[:high],
-        held[high:],
-        numbers[bits + 2 * wide : segments],
-        numbers[segments : segments + wide],
-        numbers[segments + wide : segments + 2 * wide],
-        numbers[segments + 2 * wide : segments + 3 * wide],
+        numbers[held : held + high],
+        numbers[held + high : segments],
+        numbers[segments : segments + high],
+        numbers[segments + high : rest],
+        numbers[rest : rest + wide],
+        numbers[rest + wide :],
     )
 
 
@@ -106,8 +109,9 @@ def _row_scale(lines: Any, x: Any, word_volts: Any, first: int, last: int) -> fl
 
 
 @kernel
-def _share(work: Any, thread: int, threads: int, slot: int, measures: Any, peak: int) -> None:
+def _combine(work: Any, share: Any, slot: int, measures: Any, peak: int) -> None:
     """Combine the measures over all threads: sums, but the maximum of the one at `peak`."""
+    thread, threads = share
     if threads == 1:
         return
     for k in range(MEASURES):
@@ -136,7 +140,7 @@ def start_flat(lines: Any, word_volts: Any, x: Any, first: int, last: int) -> No
     for row in range(8 * first, 8 * last):
         base = row * lines.stride
         driven = row < lines.rows and (
-            lines.word_held[row] or lines.word_first[row] > 0 or lines.word_last[row] > 0
+            lines.word_held[row] > 0.0 or lines.word_first[row] > 0 or lines.word_last[row] > 0
         )
         volts = word_volts[row] if driven else 0.0
         for j in range(0, wide, 8):
@@ -147,23 +151,11 @@ def start_flat(lines: Any, word_volts: Any, x: Any, first: int, last: int) -> No
 
 @kernel
 def certify(
-    lines: Any,
-    cells: Any,
-    work: Any,
-    word_volts: Any,
-    bit_volts: Any,
-    word_amps: Any,
-    bit_amps: Any,
-    x: Any,
-    t: Any,
-    row_amps: Any,
-    column_amps: Any,
-    report: Any,
-    thread: int,
-    threads: int,
+    lines: Any, cells: Any, work: Any, drives: Any, x: Any, t: Any, outcome: Any, share: Any
 ) -> None:
     """Compute line currents and what is left over at the nodes, from the voltages alone, into
-    `report`."""
+    `outcome`."""
+    thread, threads = share
     panels = -(-lines.rows // 8)
     measures = work.sums[32 * thread + 16 :]
     measures[:MEASURES] = 0.0
@@ -173,19 +165,19 @@ def certify(
         cells,
         x,
         t,
-        word_volts,
-        bit_volts,
-        word_amps,
-        bit_amps,
-        row_amps,
+        drives,
+        outcome.row_amps,
         own,
         panels * thread // threads,
         panels * (thread + 1) // threads,
         measures,
     )
-    _share(work, thread, threads, 8, measures, 1)
+    _combine(work, share, 8, measures, 1)
     if thread == 0:
-        check_columns(lines, t, bit_volts, work.column_sums, threads, column_amps, measures)
+        report = outcome.report
+        check_columns(
+            lines, t, drives.bit_volts, work.column_sums, threads, outcome.column_amps, measures
+        )
         reach = 0.0
         for row in range(lines.rows):
             reach = max(reach, abs(x[row * lines.stride]))
@@ -204,17 +196,17 @@ def iterate(
     lines: Any,
     cells: Any,
     work: Any,
-    word_volts: Any,
+    drives: Any,
     x: Any,
     t: Any,
     tolerance: float,
     reach: float,
     most: int,
     measures: Any,
-    thread: int,
-    threads: int,
+    share: Any,
 ) -> int:
     """Run conjugate gradients from the correction z in `work`; return the number of iterations."""
+    thread, threads = share
     panels, blocks = -(-lines.rows // 8), lines.stride // 8
     p0, p1 = panels * thread // threads, panels * (thread + 1) // threads
     c0, c1 = 8 * (blocks * thread // threads), 8 * (blocks * (thread + 1) // threads)
@@ -239,7 +231,7 @@ def iterate(
             c1,
             scratch,
         )
-        _share(work, thread, threads, 8, spent, MEASURES)
+        _combine(work, share, 8, spent, MEASURES)
         energy = gamma + beta * (2.0 * cross + beta * energy)
         curvature = energy - spent[0]
         if not curvature > 0.0:
@@ -248,22 +240,19 @@ def iterate(
         renew_words(
             lines,
             cells,
-            work.word_factor,
+            work,
             t,
             False,
-            word_volts,
-            word_volts,
+            drives,
             gamma / curvature,
-            work.direction,
             x,
-            work.correction,
             scratch,
             p0,
             p1,
             measures,
         )
-        measures[4] = _row_scale(lines, x, word_volts, p0, p1)
-        _share(work, thread, threads, 0, measures, 2)
+        measures[4] = _row_scale(lines, x, drives.word_volts, p0, p1)
+        _combine(work, share, 0, measures, 2)
         beta = measures[0] / gamma
         gamma, cross = measures[0], measures[3]
     return most
@@ -274,36 +263,25 @@ def solve_lines(
     lines: Any,
     cells: Any,
     work: Any,
-    word_volts: Any,
-    bit_volts: Any,
-    word_amps: Any,
-    bit_amps: Any,
+    drives: Any,
     x: Any,
     t: Any,
-    row_amps: Any,
-    column_amps: Any,
+    outcome: Any,
     factored: bool,
     warm: bool,
     tolerance: float,
     most: int,
-    report: Any,
-    thread: int,
-    threads: int,
+    share: Any,
 ) -> None:
-    """Solve one input; every one of `threads` threads calls this with the same arrays and its own
-    number `thread`.
+    """Solve one input; several threads call this with the same arrays, each with its own `share`.
 
     Parameters
     ----------
-    lines, work : Lines, Work
+    lines, work, drives : Lines, Work, Drives
     cells, x, t : (padded rows · padded cols,) flat
         Cell conductance; word-line volts (in: the start if `warm`; out: the solution); bit-line
         volts (out).
-    word_volts, bit_volts : (padded rows,), (padded cols,)
-        Driver and sense-node volts; padded lines 0.
-    word_amps, bit_amps : as `x`, or of size 0
-        Injected currents.
-    row_amps, column_amps : (rows,), (cols,)
+    outcome : Outcome
         Out.
     factored : bool
         Whether `work` already holds the factors of these `lines` and `cells`.
@@ -311,10 +289,10 @@ def solve_lines(
         See the module.
     most : int
         Iterations allowed.
-    report : (8,)
-        Out: iterations, largest residual, ‖residual‖₁, Σ|I|, 1 if converged, rounding level of
-        ‖residual‖₁.
+    share : Share
     """
+    thread, threads = share
+    word_volts, bit_volts, report = drives.word_volts, drives.bit_volts, outcome.report
     panels, blocks = -(-lines.rows // 8), lines.stride // 8
     p0, p1 = panels * thread // threads, panels * (thread + 1) // threads
     c0, c1 = 8 * (blocks * thread // threads), 8 * (blocks * (thread + 1) // threads)
@@ -331,25 +309,10 @@ def solve_lines(
     done, before = 0, 1e300
     for attempt in range(6):
         wait_for_all(work.gate, threads)
-        solve_bits(lines, cells, work.bit_factor, x, bit_volts, bit_amps, t, c0, c1)
+        solve_bits(lines, cells, work.bit_factor, x, bit_volts, drives.bit_amps, t, c0, c1)
         wait_for_all(work.gate, threads)
         if attempt > 0 or warm:
-            certify(
-                lines,
-                cells,
-                work,
-                word_volts,
-                bit_volts,
-                word_amps,
-                bit_amps,
-                x,
-                t,
-                row_amps,
-                column_amps,
-                report,
-                thread,
-                threads,
-            )
+            certify(lines, cells, work, drives, x, t, outcome, share)
             left = report[BOUND]
             good = left <= 4.0 * tolerance * report[SCALE] or left <= report[FLOOR]
             if (
@@ -364,36 +327,21 @@ def solve_lines(
         renew_words(
             lines,
             cells,
-            work.word_factor,
+            work,
             t,
             True,
-            word_volts,
-            word_amps,
+            drives,
             0.0,
-            work.direction,
             x,
-            work.correction,
             scratch,
             p0,
             p1,
             measures,
         )
-        measures[4] = _row_scale(lines, x, word_volts, p0, p1)
-        _share(work, thread, threads, 0, measures, 2)
-        done += iterate(
-            lines,
-            cells,
-            work,
-            word_volts,
-            x,
-            t,
-            tolerance,
-            reach,
-            most - done,
-            measures,
-            thread,
-            threads,
-        )
+        measures[4] = _row_scale(lines, x, drives.word_volts, p0, p1)
+        _combine(work, share, 0, measures, 2)
+        left = most - done
+        done += iterate(lines, cells, work, drives, x, t, tolerance, reach, left, measures, share)
     if thread == 0:
         report[ITERATIONS] = done
         report[CONVERGED] = (
@@ -406,18 +354,16 @@ def _padded_volts(given: Any, first: Any, last: Any, held: Any, padded: Any) -> 
     """Copy line volts into whole vectors; lines that float are driven to nothing."""
     for k in range(padded.size):
         padded[k] = (
-            given[k] if k < given.size and (first[k] > 0.0 or last[k] > 0.0 or held[k]) else 0.0
+            given[k]
+            if k < given.size and (first[k] > 0.0 or last[k] > 0.0 or held[k] > 0.0)
+            else 0.0
         )
 
 
 @kernel
 def solve_many(
-    numbers: Any,
-    held: Any,
-    rows: int,
-    cols: int,
-    doubles: Any,
-    gate: Any,
+    packed: Any,
+    memory: Any,
     row_volts: Any,
     column_volts: Any,
     amps: Any,
@@ -427,20 +373,20 @@ def solve_many(
     warm: bool,
     tolerance: float,
     most: int,
-    first: int,
-    last: int,
-    thread: int,
-    threads: int,
+    share: Any,
 ) -> bool:
-    """Solve inputs `first` to `last` of a batch one after another; with several threads each calls
-    this with its own number `thread`.
+    """Solve the inputs of a batch one after another; several threads call this with the same
+    arrays, each with its own `share`.
+
+    What is called from Python takes plain tuples: a small array is solved in less time than three
+    of another kind take to be looked at.
 
     Parameters
     ----------
-    numbers, held, rows, cols
-        `PackedLines`.
-    doubles, gate
-        A `Memory`.
+    packed : flat
+        See `packed_lines`.
+    memory : (doubles, gate)
+        Of a `Memory`.
     row_volts, column_volts : (batch, rows), (batch, cols)
     amps : (batch, 2, padded rows · padded cols) or (1, 2, 0)
         Currents injected into word-line and bit-line nodes.
@@ -449,12 +395,13 @@ def solve_many(
         from the first whole cache line on: where that is is reported as BEGIN. Of length 1 along
         the first axis no voltages are kept.
     results : (batch, rows + cols + 8)
-        Out: row currents, column currents and the report: iterations, largest residual,
-        ‖residual‖₁, Σ|I|, 1 if converged, rounding level of ‖residual‖₁, BEGIN.
+        Out: row currents, column currents and the report of an `Outcome`.
     factored : bool
         Whether the memory already holds the factors of these lines and cells.
     tolerance, most
         See the module; iterations allowed.
+    share : (thread, threads)
+        Of a `Share`.
 
     Returns
     -------
@@ -462,41 +409,38 @@ def solve_many(
         Whether every input reached the tolerance (rounding may keep it from that: the caller looks
         closer).
     """
-    lines = lines_in(numbers, held, rows, cols)
+    lines, own_share = lines_in(packed), Share(share[0], share[1])
+    doubles, gate = memory
+    rows, cols, thread = lines.rows, lines.cols, own_share.thread
     high, wide = lines.word_first.size, lines.stride
     size = high * wide
-    cells, work = doubles[:size], work_in(doubles, gate, high, wide, threads)
-    drives = work.volts[thread * (high + wide) : (thread + 1) * (high + wide)]
+    cells, work = doubles[:size], work_in(doubles, gate, high, wide, own_share.threads)
+    padded_volts = work.volts[thread * (high + wide) : (thread + 1) * (high + wide)]
     begin = to_cache_line(volts)
     good = True
-    for k in range(first, last):
+    for k in range(row_volts.shape[0]):
         own, report = volts[k if volts.shape[0] > 1 else 0], results[k, rows + cols :]
         injected = amps[k if amps.shape[0] > 1 else 0]
+        drives = Drives(padded_volts[:high], padded_volts[high:], injected[0], injected[1])
         _padded_volts(
-            row_volts[k], lines.word_first, lines.word_last, lines.word_held, drives[:high]
+            row_volts[k], lines.word_first, lines.word_last, lines.word_held, drives.word_volts
         )
         _padded_volts(
-            column_volts[k], lines.bit_first, lines.bit_last, lines.bit_held, drives[high:]
+            column_volts[k], lines.bit_first, lines.bit_last, lines.bit_held, drives.bit_volts
         )
         solve_lines(
             lines,
             cells,
             work,
-            drives[:high],
-            drives[high:],
-            injected[0],
-            injected[1],
+            drives,
             own[begin : begin + size],
             own[begin + size : begin + 2 * size],
-            results[k, :rows],
-            results[k, rows : rows + cols],
-            factored or k > first,
+            Outcome(results[k, :rows], results[k, rows : rows + cols], report),
+            factored or k > 0,
             warm,
             tolerance,
             most,
-            report,
-            thread,
-            threads,
+            own_share,
         )
         if thread == 0:
             report[BEGIN] = begin

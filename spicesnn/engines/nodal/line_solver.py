@@ -38,6 +38,8 @@ SHARED_BATCH = 50_000
 
 
 _NO_AMPS = np.zeros((1, 2, 0))
+ALONE = 0, 1
+"""The `Share` of one thread alone."""
 
 
 @cache
@@ -46,11 +48,10 @@ def compile_solver() -> None:
     memory, nothing = Memory(1, 1, 1), np.zeros((1, 1))
     with compiling("the line solver"):
         line_cg.solve_many(
-            *packed_lines(operator_of_wires(Wires(), (1, 1))),
-            memory.doubles,
-            memory.gate,
-            nothing,
-            nothing,
+            packed_lines(operator_of_wires(Wires(), (1, 1))),
+            memory.parts,
+            nothing[:0],
+            nothing[:0],
             _NO_AMPS,
             nothing,
             nothing,
@@ -58,10 +59,7 @@ def compile_solver() -> None:
             False,
             TOLERANCE,
             0,
-            0,
-            0,
-            0,
-            1,
+            ALONE,
         )
 
 
@@ -160,67 +158,51 @@ class LinePrepared:
         kept = volts if volts is not None else aligned_rows(1, 2 * size)[0]
 
         def some(
-            first: int,
-            last: int,
+            inputs: slice,
             memory: Memory,
             factored: bool,
             scratch: Floats,
-            thread: int,
-            threads: int,
+            share: tuple[int, int] = ALONE,
         ) -> bool:
+            rows, columns, injected, nodes, answers = (
+                each if len(each) == 1 else each[inputs]
+                for each in (row_volts, column_volts, amps, scratch, results)
+            )
             return line_cg.solve_many(
-                *self.lines,
-                memory.doubles,
-                memory.gate,
-                row_volts,
-                column_volts,
-                amps,
-                scratch,
-                results,
+                self.lines,
+                memory.parts,
+                rows,
+                columns,
+                injected,
+                nodes,
+                answers,
                 factored,
                 warm,
                 tolerance,
                 MOST_ITERATIONS,
-                first,
-                last,
-                thread,
-                threads,
+                share,
             )
 
         def share_of_batch(number: int, threads: int) -> bool:
             memory = self.memory if number == 0 else self.memory.again()
             own = kept if volts is not None or number == 0 else aligned_rows(1, 2 * size)[0]
-            return some(
-                1 + (batch - 1) * number // threads,
-                1 + (batch - 1) * (number + 1) // threads,
-                memory,
-                number == 0,
-                own,
-                0,
-                1,
-            )
+            first, last = (1 + (batch - 1) * k // threads for k in (number, number + 1))
+            return some(slice(first, last), memory, number == 0, own)
 
         compile_solver()
         with self._busy:
+            first = slice(batch if size * batch < SHARED_BATCH else 1)
             if size < SHARED_CELLS:
-                good = some(0, 1, self.memory, self._factored, kept, 0, 1)
+                good = some(first, self.memory, self._factored, kept)
             else:
                 good = all(
                     team.run(
-                        lambda number, threads: some(
-                            0, 1, self.memory, self._factored, kept, number, threads
-                        ),
-                        2,
+                        lambda *share: some(first, self.memory, self._factored, kept, share), 2
                     )
                 )
             self._factored = True
-            if batch > 1:
-                good &= all(
-                    team.run(
-                        share_of_batch,
-                        min(batch - 1, team.size) if size * batch >= SHARED_BATCH else 1,
-                    )
-                )
+            if first.stop < batch:
+                good &= all(team.run(share_of_batch, min(batch - 1, team.size)))
             if not good:  # what diverged must not be carried into the next solve
                 self.memory.clean()
                 self._factored = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,7 @@ class Lines(NamedTuple):
         The same for bit lines and their sense nodes. A merged line's is all in `bit_last`.
     word_merged, bit_merged : bool
     word_held, bit_held : (padded rows,), (padded cols,) bool
+        1.0 and 0.0 in what `packed_lines` packs.
     word_segment, bit_segment : (padded rows,), (padded cols,)
         Conductance of a segment of each line (0 where lines are merged); 1 for padded lines.
     real : (padded cols,)
@@ -102,25 +103,6 @@ class Lines(NamedTuple):
     bit_segment: Floats
     real: Floats
     word_shunt: Floats
-
-
-class PackedLines(NamedTuple):
-    """`Lines` in the form in which they cross into compiled code: an array costs more there than
-    all it holds.
-
-    Attributes
-    ----------
-    numbers : flat
-        Segments and grounds of word and bit lines, 1.0 where they are merged, two spare; then the
-        vectors of `Lines` in their order.
-    held : (padded rows + padded cols,) bool
-    rows, cols : int
-    """
-
-    numbers: Floats
-    held: NDArray[np.bool_]
-    rows: int
-    cols: int
 
 
 class Work(NamedTuple):
@@ -153,6 +135,46 @@ class Work(NamedTuple):
     sums: Floats
     volts: Floats
     gate: NDArray[np.int64]
+
+
+class Drives(NamedTuple):
+    """What drives one input.
+
+    Attributes
+    ----------
+    word_volts, bit_volts : (padded rows,), (padded cols,)
+        Volts of drivers and sense nodes; padded lines 0.
+    word_amps, bit_amps : (padded rows, padded cols) flat, or of size 0
+        Currents injected into the nodes.
+    """
+
+    word_volts: Floats
+    bit_volts: Floats
+    word_amps: Floats
+    bit_amps: Floats
+
+
+class Outcome(NamedTuple):
+    """What a solve tells of one input, beside the volts of its nodes.
+
+    Attributes
+    ----------
+    row_amps, column_amps : (rows,), (cols,)
+    report : (8,)
+        Iterations, largest residual, ‖residual‖₁, Σ|I|, 1 if converged, rounding level of
+        ‖residual‖₁, and where the volts begin.
+    """
+
+    row_amps: Floats
+    column_amps: Floats
+    report: Floats
+
+
+class Share(NamedTuple):
+    """One of the threads that solve an input together: its number, and how many there are."""
+
+    thread: int
+    threads: int
 
 
 def work_doubles(rows: int, stride: int, threads: int) -> int:
@@ -245,31 +267,33 @@ def _packed_of(
     columns_that_float: bytes,
     word_ground: float,
     bit_ground: float,
-) -> PackedLines:
+) -> Floats:
     lines = _lines_of(wires, rows_that_float, columns_that_float, word_ground, bit_ground)
-    vectors = (
+    vectors: tuple[NDArray[Any], ...] = (
         lines.word_first,
         lines.word_last,
         lines.bit_first,
         lines.bit_last,
+        lines.word_held,
+        lines.bit_held,
         lines.word_segment,
         lines.bit_segment,
         lines.real,
         lines.word_shunt,
     )
     numbers = aligned_zeros(LANES + sum(vector.size for vector in vectors))
-    numbers[:6] = (
+    numbers[:LANES] = (
         lines.word_siemens,
         lines.bit_siemens,
         lines.word_ground,
         lines.bit_ground,
         lines.word_merged,
         lines.bit_merged,
+        lines.rows,
+        lines.cols,
     )
     numbers[LANES:] = np.concatenate(vectors)
-    return PackedLines(
-        numbers, np.concatenate([lines.word_held, lines.bit_held]), lines.rows, lines.cols
-    )
+    return numbers
 
 
 def _key(operator: Operator) -> tuple[Wires, bytes, bytes, float, float]:
@@ -283,6 +307,8 @@ def lines_of_operator(operator: Operator) -> Lines:
     return _lines_of(*_key(operator))
 
 
-def packed_lines(operator: Operator) -> PackedLines:
-    """Return the same for compiled code (`line_cg.lines_in` unpacks it)."""
+def packed_lines(operator: Operator) -> Floats:
+    """Return the same in one array, for compiled code: an array costs more to hand over than all it
+    holds. Segments and grounds of word and bit lines, 1.0 where they are merged, rows and cols,
+    then the vectors in their order (`line_cg.lines_in` unpacks it)."""
     return _packed_of(*_key(operator))

@@ -39,15 +39,16 @@ class Memory:
     ----------
     doubles : (padded cells + what `lines.Work` lays out,) flat
         First the conductances, 0 S in padded places.
-    gate : (8,) int64
-        The barrier of the threads of one solve.
+    parts : (doubles, gate)
+        As compiled code takes them; the gate, (8,) int64, is the barrier of the threads of one
+        solve.
     """
 
-    __slots__ = ("_block", "doubles", "gate")
+    __slots__ = ("_block", "doubles", "parts")
 
     def __init__(self, rows: int, cols: int, threads: int) -> None:
         self._block = block = _taken((rows, cols, threads)) or _made(rows, cols, threads)
-        self.doubles, self.gate = block.doubles, block.gate
+        self.doubles, self.parts = block.doubles, (block.doubles, block.gate)
 
     def fill(self, siemens: Floats) -> None:
         """Take the conductances of cells, (rows, cols)."""

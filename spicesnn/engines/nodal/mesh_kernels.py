@@ -7,9 +7,45 @@ subtracts."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
+from spicesnn.arrays import Floats
 from spicesnn.jit import kernel
+
+
+class Factors(NamedTuple):
+    """What is left of the nodes that were eliminated.
+
+    Attributes
+    ----------
+    bit_seen, bit_inverse : (rows, cols, cols), (rows, cols)
+        What each bit-line node had to the front when it was eliminated, and 1/(everything it had).
+    word_seen, word_inverse : (rows, cols, cols), (rows, cols)
+        The same for word-line nodes.
+    """
+
+    bit_seen: Floats
+    bit_inverse: Floats
+    word_seen: Floats
+    word_inverse: Floats
+
+
+class RightSides(NamedTuple):
+    """What drives an array, n times.
+
+    Attributes
+    ----------
+    drivers, columns, ground : (rows, n), (cols, n), (n,)
+        Volts of drivers, sense nodes and ground.
+    word_amps, bit_amps : (rows, cols, n) or of size 0
+        Currents into the nodes.
+    """
+
+    drivers: Floats
+    columns: Floats
+    ground: Floats
+    word_amps: Floats
+    bit_amps: Floats
 
 
 @kernel
@@ -94,16 +130,7 @@ def _join_word_line(
 
 
 @kernel
-def eliminate(
-    lines: Any,
-    cells: Any,
-    held: Any,
-    bit_seen: Any,
-    bit_inverse: Any,
-    word_seen: Any,
-    word_inverse: Any,
-    front: Any,
-) -> None:
+def eliminate(lines: Any, cells: Any, held: Any, factors: Any, front: Any) -> None:
     """Eliminate all nodes of an array.
 
     Parameters
@@ -112,14 +139,12 @@ def eliminate(
     cells : (rows, cols)
     held : (cols,) bool
         Bit lines whose voltage is known.
-    bit_seen, bit_inverse : (rows, cols, cols), (rows, cols)
-        Out: what each bit-line node had to the front when it was eliminated, and 1/(everything it
-        had).
-    word_seen, word_inverse : (rows, cols, cols), (rows, cols)
-        Out: the same for word-line nodes.
+    factors : Factors
+        Out.
     front : (cols + 2, cols)
         Scratch, 0.
     """
+    bit_seen, bit_inverse, word_seen, word_inverse = factors
     rows, cols = cells.shape
     mesh, excess, now = front[:cols], front[cols], front[cols + 1]
     for i in range(rows):
@@ -159,18 +184,15 @@ def _forward_word_line(
     cells: Any,
     row: int,
     held: Any,
-    seen: Any,
-    inverse: Any,
-    drive: Any,
-    columns: Any,
-    ground: Any,
-    amps: Any,
+    factors: Any,
+    given: Any,
     front: Any,
     word: Any,
     now: Any,
 ) -> None:
     """Carry the sources of a word line into the front; `word` keeps what each of its nodes had."""
-    cols = lines.cols
+    cols, seen, inverse = lines.cols, factors.word_seen[row], factors.word_inverse[row]
+    drive, columns, ground, amps = given.drivers[row], given.columns, given.ground, given.word_amps
     if lines.word_held[row]:
         for j in range(cols):
             if not held[j]:
@@ -245,15 +267,8 @@ def substitute(
     lines: Any,
     cells: Any,
     held: Any,
-    bit_seen: Any,
-    bit_inverse: Any,
-    word_seen: Any,
-    word_inverse: Any,
-    drives: Any,
-    columns: Any,
-    ground: Any,
-    word_amps: Any,
-    bit_amps: Any,
+    factors: Any,
+    given: Any,
     word: Any,
     bit: Any,
     kept: Any,
@@ -263,15 +278,16 @@ def substitute(
 
     Parameters
     ----------
-    drives, columns, ground : (rows, n), (cols, n), (n,)
-        Volts of drivers, sense nodes and ground.
-    word_amps, bit_amps : (rows, cols, n) or of size 0
-        Currents into the nodes.
+    lines, cells, held, factors
+        As in `eliminate`.
+    given : RightSides
     word, bit : (rows, cols, n)
         Out: volts.
     kept, front : (rows, cols, n), (cols + 1, n)
         Scratch.
     """
+    bit_seen, bit_inverse, word_seen, word_inverse = factors
+    drivers, columns, ground, _, bit_amps = given
     rows, cols = cells.shape
     now, front = front[cols], front[:cols]
     front[:] = 0.0
@@ -294,21 +310,7 @@ def substitute(
             _add(front[j], lines.bit_ground, ground)
             if bit_amps.size:
                 _add(front[j], 1.0, bit_amps[i, j])
-        _forward_word_line(
-            lines,
-            cells,
-            i,
-            held,
-            word_seen[i],
-            word_inverse[i],
-            drives[i],
-            columns,
-            ground,
-            word_amps,
-            front,
-            word[i],
-            now,
-        )
+        _forward_word_line(lines, cells, i, held, factors, given, front, word[i], now)
     for j in range(cols):
         _put(kept[rows - 1, j], front[j])
         for q in range(cols):
@@ -331,4 +333,4 @@ def substitute(
             )
         for j in range(cols):
             _put(bit[i, j], front[j])
-        _back_word_line(lines, i, word_seen[i], word_inverse[i], drives[i], front, word[i])
+        _back_word_line(lines, i, word_seen[i], word_inverse[i], drivers[i], front, word[i])

@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
@@ -28,7 +27,7 @@ from spicesnn.engines.nodal.line_cg import (
     RESIDUAL,
     solve_many,
 )
-from spicesnn.engines.nodal.line_solver import SHARED_CELLS, TOLERANCE, compile_solver
+from spicesnn.engines.nodal.line_solver import ALONE, SHARED_CELLS, TOLERANCE, compile_solver
 from spicesnn.engines.nodal.linear import lines_always_pay
 from spicesnn.engines.nodal.lines import LANES, packed_lines, padded, stride_of
 from spicesnn.engines.nodal.memory import Memory
@@ -51,7 +50,7 @@ class _Plan(NamedTuple):
     """What reads of all arrays on these wires and of this shape have in common: most arguments of
     the solver, and how its answer lies."""
 
-    lines: tuple[Floats, NDArray[np.bool_], int, int]
+    lines: Floats
     ground: Floats
     volts: tuple[int, int]
     results: tuple[int, int]
@@ -89,9 +88,8 @@ def quick_read(array: Crossbar, row_volts: object, voltages: bool = True) -> Rea
     results = np.empty(plan.results)
     driven = row_volts.copy()
     good = solve_many(
-        *plan.lines,
-        memory.doubles,
-        memory.gate,
+        plan.lines,
+        memory.parts,
         driven[None],
         plan.ground,
         _NO_AMPS,
@@ -101,10 +99,7 @@ def quick_read(array: Crossbar, row_volts: object, voltages: bool = True) -> Rea
         False,
         TOLERANCE,
         MOST_ITERATIONS,
-        0,
-        1,
-        0,
-        1,
+        ALONE,
     )
     if good:
         cache[_KEPT] = memory

@@ -7,14 +7,15 @@ NumPy for any device; here each cell takes its own steps without waiting for the
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import float64, int64, types
 
+from spicesnn.arrays import Floats
 from spicesnn.devices.cell_functions import call, call_solver, pointer
 from spicesnn.engines.nodal import rosenbrock
-from spicesnn.engines.nodal.cell_kernel import drive_of, source_at
+from spicesnn.engines.nodal.cell_kernel import CELL_DRIVE, CellDrive, drive_of, source_at
 from spicesnn.engines.nodal.rosenbrock import (
     ALPHA,
     BESIDE,
@@ -37,16 +38,53 @@ AT_BOUND, ENERGY, LEAST_STEP, ORDER = (
     rosenbrock.LEAST_STEP,
     rosenbrock.ORDER,
 )
+
+
+class StateCells(NamedTuple):
+    """Cells of several states as compiled code takes them.
+
+    Attributes
+    ----------
+    current, rate, conductance, solver : int
+        As in `cell_kernel.Cells`.
+    head : int
+        Where in `p` the states stand.
+    parameters : (m or 1, count)
+    ranges : three of (n, m)
+        Lower and upper bounds, and scales.
+    moves : (m,)
+        1, or 0 for a stuck cell.
+    """
+
+    current: int
+    rate: int
+    conductance: int
+    solver: int
+    head: int
+    parameters: Floats
+    ranges: tuple[Floats, Floats, Floats]
+    moves: Floats
+
+
+class StateCode(NamedTuple):
+    """Addresses of the equations of a cell's device, and where in `p` its states stand."""
+
+    current: int
+    rate: int
+    head: int
+
+
 _TABLE = float64[:, ::1]
 _ROW = float64[::1]
+_CELLS = types.Tuple((int64, int64, int64, int64, int64, _TABLE, types.UniTuple(_TABLE, 3), _ROW))
+_FOLLOWED = types.Tuple((float64[:, :, ::1], _ROW, _ROW))
 
 
 @compiled(nogil=True, error_model="numpy")
-def _look(
-    current: int, rate: int, row: Any, head: int, cell: Any, drive: Any, x: Any, s: float, out: Any
-) -> Any:
+def _look(code: Any, row: Any, cell: Any, drive: Any, x: Any, s: float, out: Any) -> Any:
     """Write the rates of a cell in states x, held inside their bounds, at s; return its current and
     its share of the drivers' power."""
+    current, rate, head = code
     low, high, _, moving = cell
     p = pointer(row, 0)
     for k in range(x.size):
@@ -64,10 +102,8 @@ def _look(
 
 @compiled(nogil=True, error_model="numpy")
 def _slopes(
-    current: int,
-    rate: int,
+    code: Any,
     row: Any,
-    head: int,
     cell: Any,
     drive: Any,
     x: Any,
@@ -81,7 +117,7 @@ def _slopes(
     return the largest |∂f_i/∂x_i|."""
     low, high, scale, _ = cell
     most, step = 0.0, INSTANT if s < 0.5 else -INSTANT
-    _look(current, rate, row, head, cell, drive, x, s + step, out)
+    _look(code, row, cell, drive, x, s + step, out)
     for i in range(x.size):
         later[i] = (out[i] - here[i]) / step
     for j in range(x.size):
@@ -89,7 +125,7 @@ def _slopes(
         outer = low[j] > -1e300 and kept > 0.5 * (low[j] + high[j])
         step = -DIFFERENCE * scale[j] if outer or low[j] <= -1e300 else DIFFERENCE * scale[j]
         x[j] = kept + step
-        _look(current, rate, row, head, cell, drive, x, s, out)
+        _look(code, row, cell, drive, x, s, out)
         x[j] = kept
         for i in range(x.size):
             jacobian[i, j] = (out[i] - here[i]) / step
@@ -138,26 +174,13 @@ def _solve(matrix: Any, order: Any, right: Any, answer: Any) -> None:
     signature=int64(
         int64,
         int64,
-        int64,
-        int64,
-        int64,
-        int64,
-        int64,
+        _CELLS,
         _TABLE,
-        types.UniTuple(_TABLE, 3),
-        _ROW,
-        _TABLE,
-        _TABLE,
-        _ROW,
-        _TABLE,
-        _TABLE,
-        float64,
+        CELL_DRIVE,
         float64,
         int64,
         _ROW,
-        float64[:, :, ::1],
-        _ROW,
-        _ROW,
+        _FOLLOWED,
         _ROW,
         int64[::1],
     ),
@@ -167,26 +190,13 @@ def _solve(matrix: Any, order: Any, right: Any, answer: Any) -> None:
 def advance_states(
     first: int,
     last: int,
-    current: int,
-    rate: int,
-    conductance: int,
-    solver: int,
-    head: int,
-    parameters: Any,
-    ranges: Any,
-    moves: Any,
+    cells: Any,
     states: Any,
-    source: Any,
-    ohms: Any,
-    gate: Any,
-    line: Any,
-    seconds: float,
+    under: Any,
     tolerance: float,
     most: int,
     steps: Any,
-    nodes: Any,
-    charge: Any,
-    energy: Any,
+    followed: Any,
     next_steps: Any,
     taken: Any,
 ) -> int:
@@ -195,25 +205,24 @@ def advance_states(
 
     Parameters
     ----------
-    current, rate, conductance, solver
-        As in `cell_kernel.advance_cells`.
-    head : int
-        Where in `p` the states stand.
-    parameters : (m or 1, count)
-    ranges : three of (n, m)
-        Lower and upper bounds, and scales.
-    moves : (m,)
-        1, or 0 for a stuck cell.
+    cells : tuple
+        Of what a `StateCells` has.
     states : (n, m)
-    source, ohms, gate, line, seconds, tolerance, steps
+        At the beginning.
+    under, tolerance, steps
         As in `cell_kernel.advance_cells`.
     most : int
         Steps of a cell, rejected ones included, after which it is given up.
-    nodes : (4, n, m), written
-    charge, energy, next_steps : (m,), written
+    followed : (nodes, charge, energy), written
+        States at the nodes after 0, (4, n, m); the others as in `cell_kernel.advance_cells`.
+    next_steps : (m,), written
     taken : (2,), written
         Steps of all cells, and all steps that were tried.
     """
+    cells, under = StateCells(*cells), CellDrive(*under)
+    nodes, charge, energy = followed
+    parameters, ranges, head, seconds = cells.parameters, cells.ranges, cells.head, under.seconds
+    code = StateCode(cells.current, cells.rate, head)
     n = states.shape[0]
     row = np.zeros(max(parameters.shape[1], head + n))
     x, end, middle, right = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
@@ -231,14 +240,14 @@ def advance_states(
         for i in range(n):
             low[i], high[i], scale[i] = ranges[0][i, c], ranges[1][i, c], ranges[2][i, c]
             x[i] = states[i, c]
-        cell = (low, high, scale, moves[c])
-        drive = drive_of(source, ohms, gate, line, conductance, solver, c)
+        cell = (low, high, scale, cells.moves[c])
+        drive = drive_of(under, cells.conductance, cells.solver, c)
         coulomb = joules = 0.0
         for place in (1.0, 0.5, 0.0):
-            i0, p0 = _look(current, rate, row, head, cell, drive, x, place, f0)
+            i0, p0 = _look(code, row, cell, drive, x, place, f0)
             coulomb, joules = max(coulomb, abs(i0)), max(joules, abs(p0))
         coulomb, joules = LEAST_FLOW * seconds * coulomb, LEAST_FLOW * seconds * joules
-        steep = _slopes(current, rate, row, head, cell, drive, x, 0.0, f0, out, jacobian, later)
+        steep = _slopes(code, row, cell, drive, x, 0.0, f0, out, jacobian, later)
         s, part, rejected, ahead, done, rounds = 0.0, steps[c], False, 0, False, 0
         charge[c] = energy[c] = 0.0
         while not done:
@@ -267,9 +276,7 @@ def advance_states(
                     for q in range(j):
                         middle[i] += A[j, q] * k[q, i]
                         right[i] += C[j, q] * k[q, i]
-                amps[j], watts[j] = _look(
-                    current, rate, row, head, cell, drive, middle, s + ALPHA[j] * ds, out
-                )
+                amps[j], watts[j] = _look(code, row, cell, drive, middle, s + ALPHA[j] * ds, out)
                 for i in range(n):
                     stage[i] = h * (out[i] + BESIDE[j] * ds * later[i])
                     for q in range(n):
@@ -283,13 +290,13 @@ def advance_states(
                 end[i] = min(max(x[i] + moved, low[i]), high[i])
                 off = abs(off) / (scale[i] * tolerance)
                 worst = off if not off <= worst else worst
-            i5, p5 = _look(current, rate, row, head, cell, drive, end, s + ds, f1)
+            i5, p5 = _look(code, row, cell, drive, end, s + ds, f1)
             for i in range(n):
                 kink = KINK * h * abs(f1[i] - out[i]) / (1.0 + GAMMA * h * abs(jacobian[i, i]))
                 kink /= scale[i] * tolerance
                 worst = kink if not kink <= worst else worst
                 middle[i] = 0.5 * (x[i] + end[i]) + 0.125 * h * (f0[i] - f1[i])
-            im, pm = _look(current, rate, row, head, cell, drive, middle, s + 0.5 * ds, out)
+            im, pm = _look(code, row, cell, drive, middle, s + 0.5 * ds, out)
             dq, de = h * (i0 + 4.0 * im + i5) / 6.0, h * (p0 + 4.0 * pm + p5) / 6.0
             flow, power = max(abs(im), abs(i5)), max(abs(pm), abs(p5))
             off_q, off_e = dq, de
@@ -325,9 +332,7 @@ def advance_states(
                 x[i], f0[i] = end[i], f1[i]
             done = s >= 1.0
             if not done:
-                steep = _slopes(
-                    current, rate, row, head, cell, drive, x, s, f0, out, jacobian, later
-                )
+                steep = _slopes(code, row, cell, drive, x, s, f0, out, jacobian, later)
         next_steps[c] = part
         taken[1] += rounds
     return -1

@@ -74,6 +74,8 @@ def follow_sweep(
     varies = gate.size > 1
     nodes, siemens, totals = np.empty((4, count)), np.empty((4, count)), np.empty((2, count))
     steps, taken = np.empty(count), np.zeros(1, dtype=np.int64)
+    followers = (idle, rate, 0, 0, parameters, cells)
+    followed = (nodes, siemens, totals[0], totals[1])
     x, total = state.copy(), 0
     for c in range(count):
         spent = 0
@@ -100,24 +102,12 @@ def follow_sweep(
                     advance_cells(
                         c,
                         c + 1,
-                        idle,
-                        rate,
-                        0,
-                        0,
-                        parameters,
-                        cells,
+                        followers,
                         x,
-                        source,
-                        ohms,
-                        gates,
-                        line,
-                        seconds,
+                        (source, ohms, gates, line, seconds),
                         tolerance,
                         steps,
-                        nodes,
-                        siemens,
-                        totals[0],
-                        totals[1],
+                        followed,
                         steps,
                         taken,
                     )
@@ -170,14 +160,16 @@ def follow_states(
     head : int
         Where in `p` the states stand.
     ranges : three of (n, m)
-        As in `state_kernel.advance_states`.
+        As in `state_kernel.StateCells`.
     state : (n, m)
     """
     n, (parts, count) = state.shape[0], amps.shape
     source, line, ohms = np.empty((5, count)), np.zeros((2, count)), np.zeros(0)
     gates = np.zeros((2, count if gate.size else 0))
     nodes, totals, steps = np.empty((4, n, count)), np.empty((2, count)), np.empty(count)
-    x, moves, taken, total = state.copy(), np.ones(count), np.zeros(2, dtype=np.int64), 0
+    x, taken, total = state.copy(), np.zeros(2, dtype=np.int64), 0
+    followers = (idle, rate, 0, 0, head, parameters, ranges, np.ones(count))
+    followed = (nodes, totals[0], totals[1])
     row = np.zeros(max(parameters.shape[1], head + n))
     for c in range(count):
         row[: parameters.shape[1]] = parameters[c if parameters.shape[0] > 1 else 0]
@@ -198,26 +190,13 @@ def follow_states(
                 stopped = advance_states(
                     c,
                     c + 1,
-                    idle,
-                    rate,
-                    0,
-                    0,
-                    head,
-                    parameters,
-                    ranges,
-                    moves,
+                    followers,
                     x,
-                    source,
-                    ohms,
-                    gates,
-                    line,
-                    seconds,
+                    (source, ohms, gates, line, seconds),
                     tolerance,
                     most - spent,
                     steps,
-                    nodes,
-                    totals[0],
-                    totals[1],
+                    followed,
                     steps,
                     taken,
                 )

@@ -55,7 +55,7 @@ def _factor_merged_words(lines: Any, cells: Any, factor: Any, panel: int) -> Non
         for j in range(0, lines.stride, 8):
             seen = seen + load(cells, row * lines.stride + j)
         pivot = total(seen) + lines.word_first[row] + lines.word_ground * lines.cols
-        known = lines.word_held[row] or row >= lines.rows
+        known = lines.word_held[row] > 0.0 or row >= lines.rows
         factor[8 * panel * lines.stride + row % 8] = 0.0 if known else 1.0 / pivot
 
 
@@ -126,8 +126,7 @@ def _words_forward_sources(
     cells: Any,
     factor: Any,
     t: Any,
-    word_volts: Any,
-    word_amps: Any,
+    drives: Any,
     y: Any,
     base: int,
     panel: int,
@@ -138,10 +137,10 @@ def _words_forward_sources(
     for j in range(0, lines.cols, 8):
         _products(lines, cells, t, y, 8 * j, base + j)
         store_tile(y, 8 * j, tile_at(y, 8 * j, 8))
-    if word_amps.size:
+    if drives.word_amps.size:
         for j in range(0, lines.cols, 8):
-            add_tile(y, 8 * j, tile_at(word_amps, base + j, stride))
-    volts = load(word_volts, 8 * panel)
+            add_tile(y, 8 * j, tile_at(drives.word_amps, base + j, stride))
+    volts = load(drives.word_volts, 8 * panel)
     end = 8 * (lines.cols - 1)
     store(y, 0, load(y, 0) + load(lines.word_first, 8 * panel) * volts)
     store(y, end, load(y, end) + load(lines.word_last, 8 * panel) * volts)
@@ -176,15 +175,14 @@ def _merged_words(
     cells: Any,
     factor: Any,
     t: Any,
-    word_volts: Any,
-    word_amps: Any,
+    drives: Any,
     with_sources: bool,
     y: Any,
     base: int,
     panel: int,
 ) -> None:
     """Solve eight merged word lines; y as `_words_back` leaves it."""
-    stride = lines.stride
+    stride, word_volts, word_amps = lines.stride, drives.word_volts, drives.word_amps
     for r in range(8):
         row = 8 * panel + r
         f = splat(0.0)
@@ -200,7 +198,7 @@ def _merged_words(
         if with_sources:
             amps += lines.word_first[row] * word_volts[row]
         volts = amps * factor[base + r]
-        if with_sources and lines.word_held[row]:
+        if with_sources and lines.word_held[row] > 0.0:
             volts = word_volts[row]
         for j in range(0, stride, 8):
             store(y, 8 * j + 8 * r, splat(volts))
@@ -319,7 +317,7 @@ def _measured_merged_row(
     change = z[base]
     amps = (
         0.0
-        if lines.word_held[row]
+        if lines.word_held[row] > 0.0
         else (lines.word_first[row] + lines.word_ground * lines.cols + total(seen)) * change
     )
     measures[0] += amps * change
@@ -332,15 +330,12 @@ def _measured_merged_row(
 def renew_words(
     lines: Any,
     cells: Any,
-    factor: Any,
+    work: Any,
     t: Any,
     first: bool,
-    word_volts: Any,
-    word_amps: Any,
+    drives: Any,
     alpha: float,
-    p: Any,
     x: Any,
-    z: Any,
     y: Any,
     begin: int,
     end: int,
@@ -352,20 +347,21 @@ def renew_words(
     At `first`, ``z = T_w⁻¹·(cells·t + sources) − x``; later `t` is cells·t already, ``x += alpha·p``
     and ``z −= alpha·(p − T_w⁻¹·t)``. `y` is scratch of 8 × padded cols + 32. Held lines have no unknown, their z
     is 0."""
+    factor, p, z = work.word_factor, work.direction, work.correction
     at_sums = 8 * lines.stride
     for k in range(0, 32, 8):
         store(y, at_sums + k, splat(0.0))
     for panel in range(begin, end):
         base = 8 * panel * lines.stride
         if lines.word_merged:
-            _merged_words(lines, cells, factor, t, word_volts, word_amps, first, y, base, panel)
+            _merged_words(lines, cells, factor, t, drives, first, y, base, panel)
             for r in range(min(8, lines.rows - 8 * panel)):
                 _measured_merged_row(
                     lines, cells, first, y, 8 * r, 8 * panel + r, alpha, p, x, z, measures
                 )
             continue
         if first:
-            _words_forward_sources(lines, cells, factor, t, word_volts, word_amps, y, base, panel)
+            _words_forward_sources(lines, cells, factor, t, drives, y, base, panel)
         else:
             _words_forward(lines, factor, t, y, base, panel)
         _words_back(lines, factor, y, base, panel)

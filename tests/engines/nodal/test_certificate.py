@@ -13,7 +13,7 @@ import pytest
 
 from spicesnn import Wires
 from spicesnn.engines.nodal.kirchhoff import check_columns, check_rows
-from spicesnn.engines.nodal.lines import aligned_zeros, lines_of_operator, padded, stride_of
+from spicesnn.engines.nodal.lines import Drives, aligned_zeros, lines_of_operator, padded, stride_of
 from spicesnn.engines.nodal.network import Operator
 
 
@@ -62,7 +62,8 @@ def certified(
         np.zeros(0),
     )
     lines = lines_of_operator(operator)
-    check_rows(lines, cells, word, bit, *volts, none, none, row_amps, sums, 0, high // 8, measures)
+    drives = Drives(*volts, none, none)
+    check_rows(lines, cells, word, bit, drives, row_amps, sums, 0, high // 8, measures)
     check_columns(lines, bit, volts[1], sums, 1, column_amps, measures)
     return row_amps, column_amps, measures
 
