@@ -127,26 +127,24 @@ def _root(
     """Spiking neural networks on memristor crossbars, solved as circuits."""
 
 
-_COMMANDS: dict[str, Callable[..., Answer]] = {
-    name: spelt_out(command)
-    for name, command in {
-        "doctor": doctor,
-        "devices": devices,
-        "iv": iv,
-        "train": train,
-        "infer": infer,
-        "map": map_,
-        "sweep": sweep,
-        "study": study,
-        "report": report,
-        "netlist": netlist,
-        "validate": validate,
-        "stdp-window": stdp_window,
-        "fit": fit,
-        "characterize": characterize,
-        "import": import_,
-    }.items()
+_WRITTEN: dict[str, Callable[..., Answer]] = {
+    "doctor": doctor,
+    "devices": devices,
+    "iv": iv,
+    "train": train,
+    "infer": infer,
+    "map": map_,
+    "sweep": sweep,
+    "study": study,
+    "report": report,
+    "netlist": netlist,
+    "validate": validate,
+    "stdp-window": stdp_window,
+    "fit": fit,
+    "characterize": characterize,
+    "import": import_,
 }
+_COMMANDS = {name: spelt_out(command) for name, command in _WRITTEN.items()}
 
 
 class _Interruption(Exception):  # noqa: N818 (no error: somebody wanted it)
