@@ -304,6 +304,12 @@ class Evaluated(Structure):
                 )
             return float(np.mean(decided == labels))
         place = {label: k for k, label in enumerate(self.classes)}
+        if not any(label in place for label in labels.tolist()):
+            raise InputError(
+                f"y has the label {labels.tolist()[0]!r}, and none of its labels is a class of the"
+                f" network: {', '.join(map(repr, self.classes[:6]))}"
+                f"{', …' if len(self.classes) > 6 else ''}"
+            )
         return float(
             np.mean(
                 [

@@ -44,6 +44,13 @@ _WORDS = {
 }
 
 
+def _is_number(value: object) -> bool:
+    """Whether something is a finite real number."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+        return False
+    return bool(np.isfinite(value))
+
+
 @hinted(_WORDS, _WORDS)
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Hardware:
@@ -168,14 +175,24 @@ class Hardware:
                 "Hardware: offset columns need 2 bits a cell or more: with two states none lies"
                 " beside the reference on either side"
             )
-        if not (isinstance(self.fill, int | float) and 0 < self.fill <= 1):
+        if not (_is_number(self.fill) and 0 < self.fill <= 1):
             raise InputError(
                 f"Hardware: fill is {self.fill!r}; expected a fraction above 0, at most 1"
             )
         for name in ("read_volts", "read_s"):
             value = getattr(self, name)
-            if not (np.isfinite(value) and value > 0):
+            if not (_is_number(value) and value > 0):
                 raise InputError(f"Hardware: {name} is {value!r}; expected a number above 0")
+        if self.window is not None and not (
+            isinstance(self.window, tuple | list | np.ndarray)
+            and len(self.window) == 2
+            and all(_is_number(value) for value in self.window)
+        ):
+            raise InputError(
+                f"Hardware: window is {self.window!r:.60}; expected (low, high), siemens"
+            )
+        if self.gate_volts is not None and not _is_number(self.gate_volts):
+            raise InputError(f"Hardware: gate_volts is {self.gate_volts!r}; expected volts")
         if self.convolution not in ("sliding", "unrolled"):
             raise InputError(
                 f"Hardware: convolution is {self.convolution!r}; expected sliding or unrolled"

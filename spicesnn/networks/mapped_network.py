@@ -48,7 +48,7 @@ class MappedNetwork:
         *,
         calibrate: ArrayLike | None,
         seed: int,
-        engine: Engine | None = None,
+        engine: Engine | str | None = None,
     ) -> Self:
         """Map all weights, then find the converters' ranges on calibration samples; see
         `Network.on`."""
@@ -70,7 +70,13 @@ class MappedNetwork:
                 f"the {why} have to come from samples: give calibrate=x (training samples, never"
                 " those of the test)"
             )
-        engine = NodalEngine() if engine is None else engine
+        if engine is None or engine == "nodal":
+            engine = NodalEngine()
+        if not isinstance(engine, Engine):
+            raise InputError(
+                f"engine is {engine!r:.60}; expected an engine such as spicesnn.NgspiceEngine(),"
+                " which runs as long as the chip answers"
+            )
         seen, remarks = seen_by(network, calibrate)
         layers, readouts = {}, {}
         for number, name in enumerate(network.weighted):
@@ -78,6 +84,11 @@ class MappedNetwork:
             assert isinstance(node, Weighted)
             rng = np.random.default_rng([seed, 1, number])
             inputs = seen.get(name)
+            if inputs is not None and needed and not np.any(inputs):
+                remarks.append(
+                    f"node {name!r} hears nothing but 0 in the calibration samples, from which no"
+                    " range of its converters follows"
+                )
             signed = inputs is None or bool(np.any(inputs < 0))
             full, clipped = 1.0, 0.0
             if inputs is not None:

@@ -183,7 +183,7 @@ class Network(Evaluated):
         *,
         calibrate: ArrayLike | None = None,
         seed: int = 0,
-        engine: Engine | None = None,
+        engine: Engine | str | None = None,
     ) -> Chip:
         """Put the weights onto crossbar arrays.
 
@@ -197,7 +197,7 @@ class Network(Evaluated):
         seed : int
             Of all that is drawn: cells that differ, stuck cells, converters' errors, read noise.
         engine : Engine, optional
-            Solves the arrays: a `NodalEngine` unless given; a `ClusterEngine` shares them out
+            Solves the arrays: a `NodalEngine` (``"nodal"``) unless given; a `ClusterEngine` shares them out
             among processes.
         """
         from spicesnn.networks.chip import Chip

@@ -4,6 +4,7 @@ written out, costs against the circuit."""
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -388,6 +389,30 @@ BAD = {
         "memory",
     ),
     "volts that are none": (lambda: sn.Hardware(read_volts=np.nan), "read_volts"),
+    "volts as words": (lambda: sn.Hardware(read_volts="0.2 V"), "read_volts"),  # type: ignore[arg-type]
+    "a gate as words": (lambda: sn.Hardware(gate_volts="high"), "gate_volts"),  # type: ignore[arg-type]
+    "a window as words": (lambda: sn.Hardware(window="1u to 5u"), "window"),  # type: ignore[arg-type]
+    "a window of one end": (lambda: sn.Hardware(window=(1e-5,)), "window"),  # type: ignore[arg-type]
+    "an engine that is none": (
+        lambda: dense().on(sn.Hardware(device=DEVICE), engine="spectre"),
+        "engine is 'spectre'",
+    ),
+    "an engine that would not run": (
+        lambda: dense().on(sn.Hardware(device=DEVICE), engine="ngspice"),
+        "as long as the chip answers",
+    ),
+    "labels of another network": (
+        lambda: replace(dense(), classes=tuple("abcdefg")[: dense().outputs_count]).accuracy(
+            np.ones((2, 20)), ["A", "B"]
+        ),
+        "none of its labels is a class of the network: 'a', 'b'",
+    ),
+    "numbers for labels": (
+        lambda: replace(dense(), classes=tuple("abcdefg")[: dense().outputs_count]).accuracy(
+            np.ones((2, 20)), [0, 1]
+        ),
+        "y has the label 0, and none",
+    ),
     "a negative cost": (lambda: sn.Periphery(adc_joule=-1.0), "adc_joule"),
     "negative weights on single columns": (
         lambda: dense().on(sn.Hardware(device=DEVICE, columns="single")),
@@ -423,6 +448,20 @@ def test_bad_input_is_one_line(name: str) -> None:
     with pytest.raises(InputError, match=word) as caught:
         made()
     assert "\n" not in str(caught.value)
+
+
+def test_an_engine_may_be_named_and_silent_calibration_is_told() -> None:
+    hardware = sn.Hardware(device=DEVICE, adc=8)
+    x = np.random.default_rng(0).random((4, 20))
+    named = dense().on(hardware, calibrate=x, engine="nodal")
+    np.testing.assert_array_equal(named.outputs(x), dense().on(hardware, calibrate=x).outputs(x))
+    assert not named.remarks
+    silent = dense().on(hardware, calibrate=np.zeros((4, 20)))
+    assert "hears nothing but 0 in the calibration samples" in silent.remarks[0]
+    unknown = replace(dense(), classes=tuple("abcdefg")[: dense().outputs_count])
+    right = unknown.predict(x)
+    right[0] = "z"  # a class that was not there in training is answered wrongly
+    assert unknown.accuracy(x, right) == 0.75
 
 
 def test_unsigned_weights_stand_on_single_columns() -> None:
