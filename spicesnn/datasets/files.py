@@ -134,12 +134,25 @@ def _read_npz(path: Path) -> Pair:
         return train, table.renamed(_samples(path, arrays["x_test"], arrays["y_test"]), train, path)
     for features, labels in _NAMES:
         if features in arrays and labels in arrays:
+            _check_spare(path, [name for name in arrays if name not in (features, labels)])
             return _samples(path, arrays[features], arrays[labels], features, labels), None
     pairs = "; ".join(f"{features} and {labels}" for features, labels in _NAMES)
     raise DataError(
         f"{path} has {len(arrays)} arrays, but none of these pairs: {pairs}; or all of"
         f" {', '.join(_FOUR)}"
     )
+
+
+def _check_spare(path: Path, names: list[str]) -> None:
+    """Refuse arrays that are samples as well, and would be left out."""
+    parts = ("test", "train", "val", "held")
+    more = [name for name in names if any(part in name.lower() for part in parts)]
+    more += [name for name in names if name in ("x", "y", "X", "features", "labels")]
+    if more:
+        raise DataError(
+            f"{path} also has {len(more)} array(s) of samples that would be left out; expected one"
+            f" pair, or {', '.join(_FOUR)}"
+        )
 
 
 def _samples(

@@ -14,7 +14,7 @@ from spicesnn import npz
 from spicesnn.datasets import files
 from spicesnn.errors import DataError
 
-_SPELLINGS = (("x", "y"), ("features", "labels"))
+_SPELLINGS = (("x", "y"), ("features", "labels"), ("X", "y"))
 
 
 def read(path: str | Path, *, label: str = "label") -> tuple[NDArray[np.float64], NDArray[Any]]:
@@ -31,7 +31,7 @@ def read(path: str | Path, *, label: str = "label") -> tuple[NDArray[np.float64]
     if path.suffix.lower() == ".npz":
         return _from_npz(path)
     if path.suffix.lower() == ".csv":
-        found = files.read_classes(path, label=label)
+        found = files.read(path, label=label)[0]
         names = numbered(found.names)
         return found.features, names[found.labels]
     raise DataError(

@@ -4,7 +4,9 @@ them."""
 from __future__ import annotations
 
 import csv
+import io
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -42,25 +44,34 @@ class Table:
     shape: tuple[int, ...] = ()
 
 
+_SEPARATORS = (",", ";", "\t")
+_DECIMAL_COMMA = re.compile(r"\s*[-+]?\d*,\d+([eE][-+]?\d+)?\s*")
+
+
 def read_csv(path: Path, label: str = "label") -> Table:
-    """Return the samples of a CSV file: a header, one line a sample, one column of classes."""
+    """Return the samples of a CSV file: a header, one line a sample, one column of classes. Values
+    are separated by commas; or by semicolons or tabs, with decimal points or commas."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = [
-                line for line in csv.reader(file) if line and any(cell.strip() for cell in line)
-            ]
+            text = file.read()
+        lines, separator = _lines(text, label)
     except OSError as error:
         raise unreadable(path, error, "a CSV file") from None
     except (UnicodeDecodeError, csv.Error):
         raise DataError(
             f"{path} cannot be read as a CSV file; expected text in UTF-8, values separated by"
-            " commas"
+            " commas, semicolons or tabs"
         ) from None
     if len(lines) < 2:
         raise DataError(
             f"{path} has {len(lines)} line(s); expected a header and at least one sample"
         )
     header = [name.strip() for name in lines[0]]
+    if label not in header and all(_is_number(name) for name in header):
+        raise DataError(
+            f"{path} has {len(header)} number(s) in its first line; expected a header that names"
+            f" the columns, the one of classes {label!r} (or as data.label says)"
+        )
     if header.count(label) != 1:
         has = "no column" if label not in header else f"{header.count(label)} columns"
         raise DataError(
@@ -77,10 +88,41 @@ def read_csv(path: Path, label: str = "label") -> Table:
             )
         words.append(line[at].strip())
         features.append(
-            [_number(cell, path, number, k + 1, label) for k, cell in enumerate(line) if k != at]
+            [
+                _number(_pointed(cell, separator), path, number, k + 1, label)
+                for k, cell in enumerate(line)
+                if k != at
+            ]
         )
     numbers = np.array(features, dtype=float).reshape(len(words), -1)
     return of_words(path, numbers, words, tuple(name for k, name in enumerate(header) if k != at))
+
+
+def _lines(text: str, label: str) -> tuple[list[list[str]], str]:
+    """The lines that are not empty, and their separator: one that leaves the label a column."""
+    found: dict[str, list[list[str]]] = {}
+    for separator in _SEPARATORS:
+        rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        found[separator] = [row for row in rows if row and any(cell.strip() for cell in row)]
+        if found[separator] and label in [name.strip() for name in found[separator][0]]:
+            return found[separator], separator
+    widest = max(found, key=lambda each: len(found[each][0]) if found[each] else 0)
+    return found[widest], widest
+
+
+def _pointed(cell: str, separator: str) -> str:
+    """A number with a decimal comma as one with a point, where commas separate nothing."""
+    if separator != "," and _DECIMAL_COMMA.fullmatch(cell):
+        return cell.replace(",", ".")
+    return cell
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _number(cell: str, path: Path, row: int, column: int, label: str) -> float:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -375,7 +375,13 @@ class MapConfig(StreamConfig):
             for layer in chip.layers.values()
             for block in layer.blocks
         )
-        remarks = [*said, *network.remarks, *chip.remarks, *_asked(ideal, classes)]
+        remarks = [
+            *said,
+            *self._unused(network),
+            *network.remarks,
+            *chip.remarks,
+            *_asked(ideal, classes),
+        ]
         extra: dict[str, Any] = {
             "ideal_accuracy": ideal,
             "latency_s": cost.latency_s,
@@ -437,6 +443,36 @@ class MapConfig(StreamConfig):
             f"done: test {100 * accuracy:.2f} % of {len(x)}, on ideal arrays {100 * ideal:.2f} %"
         )
         return summary
+
+    def _unused(self, network: Structure) -> list[str]:
+        """Settings that mean nothing for this network, these data and this hardware."""
+        ending = Path(self.network.path).suffix.lower()
+        alone = {
+            "network": {
+                "activation": ("" if ending == ".npz" else f"a {ending} file says its own"),
+                "steps": "" if network.temporal else "no neuron lives in time",
+                "dt_s": "" if ending == ".nir" else "no NIR file",
+                "reset": "" if ending == ".nir" else "no NIR file",
+            },
+            "hardware": {
+                entry.name: f"hardware.{part}_bits is 0"
+                for part in ("dac", "adc")
+                for entry in fields(self.hardware)
+                if entry.name.startswith(f"{part}_") and not getattr(self.hardware, f"{part}_bits")
+            },
+            "data": dict.fromkeys(
+                ("step_s", "steps", "shape", "polarity", "sensor"),
+                "" if reading.is_events(Path(self.data.path)) else "these are no recordings",
+            ),
+        }
+        plain = MapConfig()
+        return [
+            f"{section}.{name} has no effect: {why}"
+            for section, reasons in alone.items()
+            for name, why in reasons.items()
+            if why
+            and getattr(getattr(self, section), name) != getattr(getattr(plain, section), name)
+        ]
 
     def kept_network(self, run: RunDirectory) -> Network:
         """The network as the run keeps it."""

@@ -71,6 +71,28 @@ def test_workers_are_for_arrays_of_mapped_networks_on_the_nodal_engine(folder, t
     assert "is no mapped network: --workers and --scheduler share out the arrays" in said
 
 
+def test_settings_without_effect_are_told(folder, tmp_path, run_json):
+    settings = {
+        "network.steps": "5",
+        "network.dt_s": "2ms",
+        "network.reset": "subtract",
+        "hardware.adc_noise_lsb": "1",
+        "hardware.dac_coding": "bit-serial",
+        "data.step_s": "1ms",
+        "data.shape": "[2, 3]",
+    }
+    sets = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+    files = ("map", folder / "net.npz", "--data", folder / "test.npz", "--no-figures")
+    code, said, _ = run_json(*files, "--out", tmp_path / "run", *sets)
+    assert code == 0
+    told = [remark.split()[0] for remark in said["remarks"] if "has no effect" in remark]
+    assert sorted(told) == sorted(settings)
+    code, said, _ = run_json(
+        *files, "--out", tmp_path / "plain", "--set", "network.activation=tanh"
+    )
+    assert not any("has no effect" in remark for remark in said["remarks"])
+
+
 @pytest.mark.slow
 def test_two_workers_leave_the_same_run_as_one_process(folder, tmp_path, run_json):
     tile = ("array.tile_rows=4", "array.tile_cols=4", "hardware.adc_bits=8")

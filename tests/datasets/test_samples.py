@@ -43,6 +43,14 @@ def test_labels_that_are_no_whole_numbers_are_refused(tmp_path, labels):
         samples.read(saved(tmp_path, x=X, y=np.array(labels)))
 
 
+def test_a_table_or_an_archive_may_hold_one_class_to_test(tmp_path):
+    (tmp_path / "t.csv").write_text("a;b;label\n1,5;2;7\n", encoding="utf-8")
+    for path in (tmp_path / "t.csv", saved(tmp_path, X=np.array([[1.5, 2.0]]), y=[7])):
+        features, found = samples.read(path)
+        assert features.tolist() == [[1.5, 2.0]]
+        assert found.tolist() == [7]
+
+
 def table(features, names=("a", "b"), labels=(0, 1), shape=()):
     return Table(
         features=np.zeros((2, features)),

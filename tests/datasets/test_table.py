@@ -28,10 +28,41 @@ def test_numeric_classes_sort_as_numbers(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "a,b,label\n1.5,-2,x\n25e-1,.25,y\n",
+        "a;b;label\n1.5;-2;x\n25e-1;.25;y\n",
+        "a;b;label\n1,5;-2;x\n25e-1;,25;y\n",
+        "a\tb\tlabel\n1,5\t-2,0\tx\n2,5\t0,25\ty\n",
+        'a;"b;c";label\n1,5;-2;x\n2,5;0,25;y\n',
+        "label;a, in volts;b\nx;1,5;-2\ny;2,5;0,25\n",
+    ],
+)
+def test_values_may_be_separated_otherwise_and_have_decimal_commas(tmp_path, text):
+    (tmp_path / "t.csv").write_text(text, encoding="utf-8")
+    found = files.read_classes(tmp_path / "t.csv")
+    np.testing.assert_array_equal(found.features, [[1.5, -2.0], [2.5, 0.25]])
+    assert found.names == ("x", "y")
+    assert len(found.feature_names) == 2
+
+
+def test_samples_that_would_be_left_out_are_refused(tmp_path):
+    x, y = np.zeros((3, 2)), np.array([0, 1, 0])
+    for more in ({"x_test": x, "y_test": y}, {"val_x": x}, {"features": x}):
+        np.savez(tmp_path / "own.npz", x=x, y=y, **more)
+        with pytest.raises(DataError, match=f"{len(more)} array.s. of samples that would be left"):
+            files.read(tmp_path / "own.npz")
+    np.savez(tmp_path / "own.npz", x=x, y=y, feature_names=np.array(["a", "b"]))
+    assert files.read(tmp_path / "own.npz")[0].features.shape == (3, 2)
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("", "expected a header"),
         ("a,b\n1,2\n", "no column 'label' among the 2 of its header"),
+        ("a;b\n1;2\n", "no column 'label' among the 2 of its header"),
+        ("1,2,3\n4,5,6\n", r"3 number\(s\) in its first line; expected a header"),
         ("a,label\n1,x\n1\n", "row 3: 1 values; expected 2"),
         ("a,label\none,x\n", "row 2, column 1: no number"),
         ("a,label\nnan,x\n1,y\n", "sample 1 .* not finite"),
