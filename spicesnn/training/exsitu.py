@@ -3,6 +3,7 @@ devices, wires compensated if asked."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -58,7 +59,11 @@ def learn_in_software(experiment: Experiment, rng: np.random.Generator) -> list[
     network with ideal wires."""
     options, train = experiment.config.exsitu, experiment.problem.train
     lowest = 0.0 if experiment.config.network.columns == "single" else -options.weight_limit
-    limit, size = options.weight_limit, options.batch or len(train)
+    limit, size = options.weight_limit, min(options.batch or len(train), len(train))
+    passes = max(
+        options.epochs,
+        math.ceil(options.presentations / (experiment.problem.available or len(train))),
+    )
     weights = [
         rng.uniform(-1, 1, (layer.shape[0], layer.outputs))
         * limit
@@ -71,8 +76,8 @@ def learn_in_software(experiment: Experiment, rng: np.random.Generator) -> list[
         [np.zeros_like(w) for w in weights],
         0,
     )
-    total = options.epochs * max(1, len(train) // size)
-    for _ in range(options.epochs):
+    total = passes * (len(train) // size)
+    for _ in range(passes):
         order = rng.permutation(len(train))
         for begin in range(0, len(train) - size + 1, size):
             step += 1

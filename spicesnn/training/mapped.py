@@ -70,6 +70,15 @@ class MapData(EventData, StreamData):
     )
     scale: str = option("none", "a trained network takes data as they are", choices=("none",))
 
+    def check_used(self, path: str) -> None:
+        """Refuse what says how recordings are read where there are none."""
+        super().check_used(path)
+        if self.shape:
+            raise ConfigError(
+                f"data.shape is {list(self.shape)}, but {path} holds no recordings of events, whose"
+                " sensor it describes; expected that setting left out"
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedNetwork(Section):
@@ -288,6 +297,7 @@ class MapConfig(StreamConfig):
         """Inputs and labels of a file; of recordings the events of each input in each time step,
         and how they were read."""
         if not reading.is_events(Path(path)):
+            self.data.check_used(path)
             return *samples.read(path, label=self.data.label), ()
         network = self.built_network()
         if not network.temporal:
@@ -460,10 +470,6 @@ class MapConfig(StreamConfig):
                 for entry in fields(self.hardware)
                 if entry.name.startswith(f"{part}_") and not getattr(self.hardware, f"{part}_bits")
             },
-            "data": dict.fromkeys(
-                ("step_s", "steps", "shape", "polarity", "sensor"),
-                "" if reading.is_events(Path(self.data.path)) else "these are no recordings",
-            ),
         }
         plain = MapConfig()
         return [

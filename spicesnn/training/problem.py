@@ -296,6 +296,7 @@ def _read(
                 f"data.events is {options.events!r}, but {path} holds no recordings of events;"
                 f" expected {reading.KINDS}"
             )
+        options.check_used(path)
         return files.read(path, label=options.label), ()
     if options.events != "counts":
         raise ConfigError(

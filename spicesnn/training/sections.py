@@ -4,7 +4,7 @@ and what it may be."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from spicesnn.arrays import Floats
 from spicesnn.crossbar.temperature import TCR, checked, depends, device_at, wires_at
 from spicesnn.crossbar.wires import DRIVE_SIDES, SENSE_SIDES, Wires
 from spicesnn.datasets import registry
+from spicesnn.datasets.recordings import reading
 from spicesnn.datasets.recordings.aedat import SENSORS
 from spicesnn.datasets.recordings.binning import POLARITIES, Grid
 from spicesnn.datasets.scaling import METHODS
@@ -51,6 +52,16 @@ class EventData(Section):
         "AEDAT 2.0 files that do not name their sensor: how its addresses are laid out",
         choices=("", *SENSORS),
     )
+
+    def check_used(self, path: str) -> None:
+        """Refuse what says how recordings are read where there are none."""
+        for entry in fields(EventData):
+            value = getattr(self, entry.name)
+            if value != entry.default:
+                raise ConfigError(
+                    f"data.{entry.name} is {value!r}, but {path} holds no recordings of events;"
+                    f" expected {reading.KINDS}, or that setting left out"
+                )
 
     def grid(self, step_s: float, steps: int, shape: tuple[int, ...] = ()) -> Grid:
         """Return what events are binned into."""
@@ -322,6 +333,12 @@ class ExsituOptions(Section):
         "", "npz or JSON file of weights to map, of any size; learnt in software if left empty"
     )
     epochs: int = option(10, "software training: passes over the data", lowest=1)
+    presentations: int = option(
+        0,
+        "software training: minimum number of samples shown; a small data set gets more passes than"
+        " the preset's epochs",
+        lowest=0,
+    )
     batch: int = option(0, "software training: samples a step; 0: all", lowest=0)
     rate: float = option(
         0.01, "software training: Adam's step, relative to the weight range", above=0.0

@@ -78,8 +78,6 @@ def test_settings_without_effect_are_told(folder, tmp_path, run_json):
         "network.reset": "subtract",
         "hardware.adc_noise_lsb": "1",
         "hardware.dac_coding": "bit-serial",
-        "data.step_s": "1ms",
-        "data.shape": "[2, 3]",
     }
     sets = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     files = ("map", folder / "net.npz", "--data", folder / "test.npz", "--no-figures")
@@ -87,6 +85,10 @@ def test_settings_without_effect_are_told(folder, tmp_path, run_json):
     assert code == 0
     told = [remark.split()[0] for remark in said["remarks"] if "has no effect" in remark]
     assert sorted(told) == sorted(settings)
+    for key, value in (("data.step_s", "1ms"), ("data.shape", "[2, 3]")):
+        code, _, said = run_json(*files, "--out", tmp_path / "refused", "--set", f"{key}={value}")
+        assert code == 2
+        assert "holds no recordings of events" in said
     code, said, _ = run_json(
         *files, "--out", tmp_path / "plain", "--set", "network.activation=tanh"
     )

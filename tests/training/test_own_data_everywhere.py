@@ -207,3 +207,21 @@ def test_only_images_are_drawn_as_pictures():
     assert _image(196, np.array([28, 28])) == (14, 14)
     assert _image(784, None) == (28, 28)
     assert _image(13, None) is None
+
+
+def test_software_training_of_a_mapped_preset_learns_a_table_smaller_than_its_batch(tmp_path):
+    """Steps are counted in samples shown; fewer than a batch of samples are a batch."""
+    bunch = datasets.load_iris()
+    settings = saved(tmp_path, bunch, 30, limit=110)
+    run = trained("exsitu-mnist", settings, tmp_path / "run")
+    assert run.train_accuracy >= 0.9  # 0.33 is chance
+    assert run.test_accuracy >= 0.8
+    few = trained("exsitu-mnist", settings | {"exsitu.epochs": 1}, tmp_path / "few")
+    assert few.train_accuracy < 0.8  # passes that somebody asks for are passes
+
+
+def test_how_recordings_are_read_is_refused_where_there_are_none(tmp_path):
+    settings = saved(tmp_path, datasets.load_iris(), 30)
+    for key, value in (("step_s", "1ms"), ("steps", 5), ("polarity", "merged")):
+        with pytest.raises(ConfigError, match=f"data.{key} is .* holds no recordings of events"):
+            trained("exsitu-mnist", settings | {f"data.{key}": value}, tmp_path / "run")
