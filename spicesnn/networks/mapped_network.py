@@ -36,6 +36,7 @@ class MappedNetwork:
     seed: int
     remarks: tuple[str, ...] = ()
     _rng: np.random.Generator = field(init=False, repr=False)
+    _weights: dict[int, tuple[Values, Values]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._rng = np.random.default_rng([self.seed, 3])
@@ -148,6 +149,15 @@ class MappedNetwork:
     def group(self, layer: MappedLayer, group: int, rows: Values) -> Values:
         """Products (n, outputs) of one group of channels."""
         out = np.zeros((len(rows), layer.outputs))
+        flaws = self.hardware.imperfections
+        if layer.blocks[0].effective is not None and not (flaws and flaws.disturbs_reads):
+            for weight, values, full in layer.shown(rows):
+                for part in range(layer.parts):
+                    for block in layer.blocks_of(group, part):
+                        found = self._multiplied(layer, block, values, full)
+                        unit = weight * layer.unit(block.part)
+                        out[:, block.outputs] += unit * self._converted(layer, block, found)
+            return out
         for weight, u in layer.applied(rows):
             pairs = [
                 (block, u[:, block.rows])
@@ -159,6 +169,15 @@ class MappedNetwork:
                     weight * layer.unit(block.part) * self._converted(layer, block, found)
                 )
         return out
+
+    def _multiplied(self, layer: MappedLayer, block: Block, values: Values, full: float) -> Values:
+        """Normalised products (n, outputs) of a block of linear cells, which one matrix says."""
+        if id(block) not in self._weights:
+            self._weights[id(block)] = layer.weights_of(block)
+        matrix, shift = self._weights[id(block)]
+        begin = block.rows.start
+        found = values[:, begin : begin + len(matrix)] @ (matrix / full)
+        return np.asarray(found + shift if layer.bias_rows else found)
 
     def _reads(self, layer: MappedLayer, pairs: list[tuple[Block, Values]]) -> Iterator[Values]:
         """Normalised products of blocks for their rows' inputs, one after the other."""

@@ -179,18 +179,37 @@ class MappedLayer:
 
     def applied(self, rows: Values) -> list[tuple[float, Values]]:
         """What the word lines see, one read after the other: (weight of the read, inputs as
-        fractions of full scale)."""
+        fractions of full scale, with the bias rows at 1)."""
+        return [
+            (weight, self._with_bias(values if full == 1.0 else values / full))
+            for weight, values, full in self.shown(rows)
+        ]
+
+    def shown(self, rows: Values) -> list[tuple[float, Values, float]]:
+        """Inputs (n, rows), one read after the other: (weight of the read, values, the value at
+        full scale)."""
         dac = self.hardware.dac
         if dac is None:
-            return [(1.0, self.normalised(rows))]
+            return [(1.0, rows, self.full)]
         steps = dac.levels(self.signed)
         codes = dac.codes(rows, self.full, self.signed)
         if dac.coding != "bit-serial":
-            return [(1.0, self._with_bias(codes / steps))]
+            return [(1.0, codes, float(steps))]
         sign, size = np.sign(codes), np.abs(codes).astype(np.int64)
         bits = range(int(steps).bit_length() - 1, -1, -1)
         # The bias has full scale in every read: the weights of the reads add up to it.
-        return [(2.0**bit / steps, self._with_bias(sign * ((size >> bit) & 1))) for bit in bits]
+        return [(2.0**bit / steps, sign * ((size >> bit) & 1), 1.0) for bit in bits]
+
+    def weights_of(self, block: Block) -> tuple[Values, Values]:
+        """What a block of linear cells multiplies inputs by, (rows, outputs), and what its bias
+        rows add, (outputs,), both as normalised products."""
+        assert block.effective is not None
+        window, columns = self.hardware.used_window(), self.hardware.columns_kind()
+        matrix = columns.weights(block.effective, window)
+        if isinstance(columns, Single):
+            matrix = matrix - window.low / window.span
+        inputs = max(0, self.inputs - block.rows.start)
+        return np.ascontiguousarray(matrix[:inputs]), matrix[inputs:].sum(axis=0)
 
     def blocks_of(self, group: int, part: int) -> Iterator[Block]:
         """The blocks of one group and slice."""
