@@ -152,11 +152,12 @@ def cross_sim(source: Path, seconds: float, path: Path | None) -> None:
         if count < 3:
             worst = max(worst, errors(their, count))
         count += 1
+    told = "" if path is None else f" ({100 * right:.2f} % right)"
     products = sum(u.shape[1] for *_, u in tiles)
     print(
         f"{len(tiles)} tiles, {products} products an image: CrossSim {count} images in {spent:.1f} s,"
         f" {1e3 * spent / count:.1f} ms an image, error {worst:.1e}; ours {1e3 * ours:.4f} ms over"
-        f" {len(x)} images ({100 * right:.2f} % right): 1/{spent / count / ours:.0f} of it; load"
+        f" {len(x)} images{told}: 1/{spent / count / ours:.0f} of it; load"
         f" {os.getloadavg()[0]:.1f}"
     )
     close = solver(1e-6)

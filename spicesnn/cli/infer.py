@@ -75,7 +75,10 @@ def infer(
         right = f"{100 * summary.test_accuracy:.2f} % of {summary.n_test} {which} samples right"
         console.print(f"{solved(summary.preset, summary.engine, solved_by)}: {right}")
         if line := unanswered(
-            int(summary.extra.get("silent_or_tied", 0)), summary.n_test, summary.test_accuracy
+            int(summary.extra.get("silent_or_tied", 0)),
+            summary.n_test,
+            summary.test_accuracy,
+            config,
         ):
             console.print(line)
         console.print(

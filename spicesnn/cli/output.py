@@ -62,14 +62,15 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-def unanswered(silent_or_tied: int, samples: int, accuracy: float) -> str:
+def unanswered(silent_or_tied: int, samples: int, accuracy: float, config: object = None) -> str:
     """Return a line on the samples that no single neuron answered first; empty without any, and
-    where silence is an answer that may be right."""
+    where silence is an answer that may be right. It says what makes neurons spike where `config`
+    has circuits of them."""
     wrong = samples - round(accuracy * samples)
     if not 0 < silent_or_tied <= wrong:
         return ""
     line = f"{silent_or_tied} of {samples} without an answer (no spike, or a tie), counted as wrong"
-    if 2 * silent_or_tied <= samples:
+    if 2 * silent_or_tied <= samples or not hasattr(config, "neuron"):
         return line
     return (
         f"{line}; a neuron spikes when its current times neuron.resistance_ohm exceeds"

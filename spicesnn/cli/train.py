@@ -106,7 +106,7 @@ def train(
     return (
         _of_starts(many, figures=figures)
         if starts is not None
-        else _of_run(summary, figures=figures)
+        else _of_run(summary, config, figures=figures)
     )
 
 
@@ -205,7 +205,7 @@ def _of_starts(summary: StartsSummary, *, figures: bool) -> Answer:
     )
 
 
-def _of_run(summary: Summary, *, figures: bool) -> Answer:
+def _of_run(summary: Summary, config: object, *, figures: bool) -> Answer:
     drawn: list[Path] = []
     if figures:
         from spicesnn.reporting.report import finish_run
@@ -222,7 +222,10 @@ def _of_run(summary: Summary, *, figures: bool) -> Answer:
         for remark in summary.extra.get("remarks", []):
             console.print(f"note    {remark}", highlight=False, markup=False)
         if line := unanswered(
-            int(summary.extra.get("silent_or_tied", 0)), summary.n_test, summary.test_accuracy
+            int(summary.extra.get("silent_or_tied", 0)),
+            summary.n_test,
+            summary.test_accuracy,
+            config,
         ):
             console.print(line)
         console.print(

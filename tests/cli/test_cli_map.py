@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 import spicesnn as sn
+from spicesnn.cli.output import unanswered
 from spicesnn.training import RunDirectory
 from spicesnn.training.config import load
+from spicesnn.training.mapped import MapConfig
 
 
 @pytest.fixture(scope="module")
@@ -371,3 +373,12 @@ def test_samples_without_an_answer_are_counted_and_said(folder, tmp_path, run):
         assert (code, err) == (0, "")
         assert ("7 of 30 without an answer" in said) == ties
         assert ("without an answer" in said) == ties
+
+
+def test_what_makes_neurons_spike_is_said_of_circuits_of_them_alone():
+    mapped, circuits = MapConfig(), load("xpue")
+    for config in (None, mapped):
+        line = unanswered(9, 10, 0.1, config)
+        assert line == "9 of 10 without an answer (no spike, or a tie), counted as wrong"
+    assert "neuron.threshold_volts" in unanswered(9, 10, 0.1, circuits)
+    assert "neuron" not in unanswered(4, 10, 0.1, circuits)
