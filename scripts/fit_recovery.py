@@ -215,7 +215,12 @@ def blind(
         f" {'s a fit':>8s} {'most':>6s}"
     )
     for name in names or sorted(CUSTOMARY):
-        ratios, told, seconds, began = [], 0, [], time.process_time()
+        ratios, told, seconds, began = (
+            list[float](),
+            list[bool](),
+            list[float](),
+            time.process_time(),
+        )
         for draw in range(most):
             if draw and time.process_time() - began > budget:
                 break
@@ -224,29 +229,30 @@ def blind(
             try:
                 result = fit_data(name, data, rng=np.random.default_rng((seed, draw)))
             except ConvergenceError:
-                told, ratio = told + 1, np.inf
+                said, ratio = True, np.inf
             else:
                 weight = np.abs(exact.amps) + 0.01 * np.max(np.abs(exact.amps))
                 ratio = np.sqrt(
                     np.mean(((result.fitted - data.amps) / weight) ** 2)
                     / np.mean(((exact.amps - data.amps) / weight) ** 2)
                 )
-                told += bool(
-                    ratio > 1.1 and any("misses these data" in remark for remark in result.remarks)
-                )
+                said = any("misses these data" in remark for remark in result.remarks)
             ratios.append(ratio)
+            told.append(said)
             seconds.append(time.process_time() - begin)
-        draws, good = len(ratios), int(np.sum(np.array(ratios) <= 1.1))
-        silent = draws - good - told
+        draws, missed = len(ratios), np.array(ratios) > 1.1
+        good, silent = int(np.sum(~missed)), int(np.sum(missed & ~np.array(told)))
         print(
-            f"{name:20s} {draws:6d} {good:10d} {told:6d} {silent:7d} {max(ratios):7.2f}"
-            f" {np.mean(seconds):8.2f} {max(seconds):6.1f}",
+            f"{name:20s} {draws:6d} {good:10d} {draws - good - silent:6d} {silent:7d}"
+            f" {max(ratios):7.2f} {np.mean(seconds):8.2f} {max(seconds):6.1f}",
             flush=True,
         )
+        for draw in np.flatnonzero(missed):
+            print(f"    draw {draw}: {ratios[draw]:.2f}{', told' if told[draw] else ''}")
         found[name] = {
             "draws": draws,
             "recovered": good,
-            "told": told,
+            "told": draws - good - silent,
             "silent": silent,
             "seconds": float(np.mean(seconds)),
             "most": max(seconds),

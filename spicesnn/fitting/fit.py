@@ -18,7 +18,7 @@ from spicesnn.devices.instruments.pulses import V_READ
 from spicesnn.devices.measurements import PulseTrain, Sweep, read_measurement
 from spicesnn.devices.pulse_curve import WritePulses
 from spicesnn.errors import InputError, RunError, UnknownNameError
-from spicesnn.fitting.minimum import MISSES, minimum, scatter
+from spicesnn.fitting.minimum import minimum, scatter
 from spicesnn.fitting.problem import Noise, Problem, measured_values, rough_weight
 from spicesnn.fitting.remarks import remarks
 from spicesnn.shown import shown
@@ -398,7 +398,7 @@ def _result(problem: Problem, z: Floats, noise: Noise, costs: tuple[float, ...])
             deviation,
             correlation,
             relative_rmse,
-            MISSES * max(scatter(problem), 1e-3),
+            max(scatter(problem), 1e-3),
             fitted,
         ),
     )

@@ -4,7 +4,7 @@ range, with more parameters."""
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,11 @@ from spicesnn.fitting.search import Population
 MISSES = 1.25
 """A fit whose residuals are so many times the scatter of the data from point to point has missed;
 then the search goes on."""
+_TOGETHER = 0.17
+"""Residuals whose correlation from point to point is more than this, and than three of its standard
+errors, are no scatter: a tenth of them is a curve that is not the data's."""
+_AS_NOISE = 0.9
+"""Residuals below this times the scatter of the data are not looked at further."""
 _LEAST = 6
 """Fewer values of like size have no median worth the name."""
 _NEAR = 0.35
@@ -87,41 +92,68 @@ def minimum(
     ConvergenceError
         Nothing led to a curve near the data.
     """
-    enough = MISSES * max(scatter(problem.softened()), 1e-3)
+    noise = max(scatter(problem.softened()), 1e-3)
     costs: list[float] = []
     best = _best([_followed(place, costs) for place in _around(problem, starts, rng)])
-    if starts > 1 and best[1] > enough and not problem.effort.over:
-        best = _best([best, _ranged(problem, starts, rng, costs, enough)])
+    if starts > 1 and best.misses(noise) and not problem.effort.over:
+        best = _best([best, _ranged(problem, starts, rng, costs, noise)])
         for count in range(1, len(more) + 1):
-            if best[1] <= enough or problem.effort.over:
+            if not best.misses(noise) or problem.effort.over:
                 break
             names = (*problem.names, *more[:count])
-            wider = [_followed(best[0].with_names(names), costs)]
-            if count in (1, len(more)) and wider[0][1] > enough:
+            wider = [_followed(best.problem.with_names(names), costs)]
+            if count in (1, len(more)) and wider[0].misses(noise):
                 wider.append(
-                    _ranged(_based(problem, best[0]).with_names(names), starts, rng, costs, enough)
+                    _ranged(
+                        _based(problem, best.problem).with_names(names), starts, rng, costs, noise
+                    )
                 )
             found = _best(wider)
-            if found[1] < _WORTH * best[1]:
+            if found.cost < _WORTH * best.cost:
                 best = found
-    if not best[1] < _LOST and problem.effort.ended:
+    if not best.cost < _LOST and problem.effort.ended:
         raise ConvergenceError(
             f"{problem.device.name}: no curve near the data was found with the steps that a fit may"
             " take; give a base device closer to it, fewer parameters, or another model"
         )
-    if not best[1] < _LOST:
+    if not best.cost < _LOST:
         raise ConvergenceError(
             f"{problem.device.name}: none of {len(costs)} starts led to a curve near the data; give"
             " a base device closer to it"
         )
     return (
-        best[0],
-        np.zeros(len(best[0].names)) + np.where(best[0].start == 0, best[2], 0.0),
+        best.problem,
+        np.zeros(len(best.problem.names)) + np.where(best.problem.start == 0, best.zero, 0.0),
         tuple(sorted(cost for cost in costs if cost < _LOST)),
     )
 
 
-Found = tuple[Problem, float, Any]
+def hang_together(residuals: Floats) -> bool:
+    """Return whether residuals are alike from point to point, which noise is not."""
+    if residuals.size < 2 or not np.any(residuals):
+        return False
+    together = float(np.sum(residuals[1:] * residuals[:-1]) / np.sum(residuals**2))
+    return bool(together > max(_TOGETHER, 3.0 / np.sqrt(residuals.size)))
+
+
+def misses(rmse: float, residuals: Floats, noise: float) -> bool:
+    """Return whether a curve misses the data: its residuals are `MISSES` times their scatter or
+    more, or hang together."""
+    return rmse > MISSES * noise or (rmse > _AS_NOISE * noise and hang_together(residuals))
+
+
+class Found(NamedTuple):
+    """A minimum: the problem centred on it, the root mean squared residual there, z of what starts
+    at 0, the residuals."""
+
+    problem: Problem
+    cost: float
+    zero: Any
+    residuals: Floats
+
+    def misses(self, noise: float) -> bool:
+        """Return whether its curve misses the data."""
+        return misses(self.cost, self.residuals, noise)
 
 
 def _based(problem: Problem, other: Problem) -> Problem:
@@ -130,12 +162,11 @@ def _based(problem: Problem, other: Problem) -> Problem:
 
 
 def _best(found: list[Found]) -> Found:
-    return min(found, key=lambda one: one[1])
+    return min(found, key=lambda one: one.cost)
 
 
 def _followed(problem: Problem, costs: list[float]) -> Found:
-    """Return the problem centred on the minimum that its start leads to, the root mean squared
-    residual there, and z of what starts at 0."""
+    """Return the minimum that the start of a problem leads to."""
     place = problem.softened().at(_ROUGH)
     z = np.clip(np.zeros(len(place.names)), *place.bounds)
     z = np.where(place.start == 0, getattr(problem, "zero", z), z)
@@ -155,7 +186,7 @@ def _followed(problem: Problem, costs: list[float]) -> Found:
         ):
             break
     costs.append(cost)
-    return place, cost, z
+    return Found(place, cost, z, answer.fun)
 
 
 def _around(problem: Problem, starts: int, rng: np.random.Generator) -> list[Problem]:
@@ -177,7 +208,7 @@ def _around(problem: Problem, starts: int, rng: np.random.Generator) -> list[Pro
 
 
 def _ranged(
-    problem: Problem, starts: int, rng: np.random.Generator, costs: list[float], enough: float
+    problem: Problem, starts: int, rng: np.random.Generator, costs: list[float], noise: float
 ) -> Found:
     """Return the best minimum of a search of the whole range in both polarities; a longer search
     where the first does not reach the data."""
@@ -202,9 +233,9 @@ def _ranged(
             for place in populations[k].problems(starts):
                 found = _followed(place, costs)
                 best = found if best is None else _best([best, found])
-                if best[1] <= enough or problem.effort.over:
+                if not best.misses(noise) or problem.effort.over:
                     return best
-        if best is not None and best[1] < max(_FAR, 4.0 * enough):
+        if best is not None and best.cost < max(_FAR, 4.0 * MISSES * noise):
             break
     if best is None:
         raise ConvergenceError(

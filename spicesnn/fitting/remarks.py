@@ -6,7 +6,7 @@ import numpy as np
 
 from spicesnn.arrays import Floats
 from spicesnn.devices.measurements import Sweep
-from spicesnn.fitting.minimum import MISSES
+from spicesnn.fitting.minimum import hang_together, misses
 from spicesnn.fitting.problem import Problem, fresh_sweeps, rough_weight
 from spicesnn.units import render
 
@@ -22,7 +22,7 @@ def remarks(
     deviation: Floats,
     correlation: Floats,
     rmse: float,
-    acceptable: float,
+    noise: float,
     fitted: Floats,
 ) -> tuple[str, ...]:
     """Return the sentences of a fit.
@@ -33,8 +33,8 @@ def remarks(
     z, deviation : (parameters,)
         The minimum, and one standard deviation; infinite where the data do not determine it.
     correlation : (parameters, parameters)
-    rmse, acceptable : float
-        Relative residual, and the one from which on a model misses the data.
+    rmse, noise : float
+        Relative residual, and the scatter of the data from point to point.
     fitted : (points,)
     """
     names = np.array(problem.names)
@@ -71,14 +71,16 @@ def remarks(
                 f" one of them held the other is known {1.0 / max(float(alone), 1e-6):.2g} times as"
                 " well"
             )
-    if problem.effort.ended and rmse > acceptable:
+    residuals = (fitted - problem.measured) / rough_weight(problem.measured)
+    missed = misses(rmse, residuals, noise)
+    if problem.effort.ended and missed:
         said.append(
             "the search was ended after the steps that a fit may take; what follows is the best that"
             " was found until then. A start closer to the data (--set) or fewer --parameters take it"
             " further"
         )
-    if rmse > acceptable:
-        said.append(_verdict(problem, rmse, acceptable, fitted))
+    if missed:
+        said.append(_verdict(problem, rmse, noise, residuals))
     return tuple(said)
 
 
@@ -115,14 +117,13 @@ def _circumstances(problem: Problem) -> list[str]:
     return said
 
 
-def _verdict(problem: Problem, rmse: float, acceptable: float, fitted: Floats) -> str:
+def _verdict(problem: Problem, rmse: float, noise: float, residuals: Floats) -> str:
     """Return how far the model misses the data, and in which part of the curve."""
-    scattered = acceptable / MISSES
     where = ""
     if isinstance(problem.data, Sweep):
         volts = problem.polarity * problem.data.volts
         away = np.gradient(np.abs(volts)) >= 0
-        wrong = ((fitted - problem.measured) / rough_weight(problem.measured)) ** 2
+        wrong = residuals**2
         parts = {
             f"{'rising' if out else 'falling'} {'positive' if sign > 0 else 'negative'} voltages": (
                 (sign * volts > 0) & (away == out)
@@ -138,9 +139,10 @@ def _verdict(problem: Problem, rmse: float, acceptable: float, fitted: Floats) -
             if worst
             else ""
         )
+    alike = ", and hang together from point to point" if hang_together(residuals) else ""
     return (
         f"the model misses these data: its residuals are {rmse:.2g} of the values,"
-        f" {rmse / scattered:.2g} times the scatter of the data from point to point"
-        f" ({scattered:.2g}){where}. The uncertainties say nothing then; try other --parameters, or"
+        f" {rmse / noise:.2g} times the scatter of the data from point to point ({noise:.2g})"
+        f"{alike}{where}. The uncertainties say nothing then; try other --parameters, or"
         " another model (spicesnn fit all)"
     )

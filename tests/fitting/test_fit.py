@@ -323,7 +323,7 @@ def test_bad_requests(tmp_path):
     with pytest.raises(InputError, match="all voltages are 0"):
         fit_data("vteam", Sweep(time=np.arange(9.0), volts=np.zeros(9), amps=np.ones(9)), rng=rng)
     path = tmp_path / "data.csv"
-    path.write_text("1,2,3\n2,3,4\n3,4,5\n")
+    path.write_text("1,2,3e-3\n2,3,4e-3\n3,4,5e-3\n")
     with pytest.raises(UnknownNameError, match="did you mean 'vteam'"):
         fit("vtem", path, rng=rng)
 
@@ -356,7 +356,7 @@ def test_forms_of_files(tmp_path):
     found = read_measurement(path, duration_s=4.0)
     np.testing.assert_array_equal(found.time, [0.0, 2.0, 4.0])
     np.testing.assert_array_equal(found.amps, [0.0, 2.0, 4.0])
-    path.write_text("5,0,0\n6,1,2\n8,2,4\n")
+    path.write_text("5,0,0\n6,1,2e-3\n8,2,4e-3\n")
     np.testing.assert_array_equal(read_measurement(path).time, [0.0, 1.0, 3.0])
     path.write_text("pulse,G,width,V\n1,1e-6,0,0\n2,2e-6,1e-6,1.5\n3,3e-6,1e-6,-1.5\n")
     train = read_measurement(path)

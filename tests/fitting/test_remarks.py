@@ -11,7 +11,7 @@ import pytest
 
 from spicesnn.devices import registry
 from spicesnn.devices.measurements import Sweep
-from spicesnn.fitting.minimum import MISSES, scatter
+from spicesnn.fitting.minimum import MISSES, hang_together, misses, scatter
 from spicesnn.fitting.problem import Effort, rough_weight
 from spicesnn.fitting.remarks import remarks
 
@@ -55,7 +55,7 @@ def said(problem, *, deviation=(0.01, 0.01, 0.01), correlation=None, rmse=0.01, 
         np.array(deviation),
         np.eye(3) if correlation is None else correlation,
         rmse,
-        0.025,
+        0.02,
         problem.measured if fitted is None else fitted,
     )
 
@@ -164,3 +164,21 @@ def test_the_scatter_is_that_of_each_size_of_value_by_its_share_of_the_points():
     # Residuals of a search are differences of asinh(100 y / top): dy / hypot(y, top / 100).
     expected = np.sqrt(np.mean((noise * size / np.hypot(size, 0.01 * amps.max())) ** 2))
     assert scatter(Fitted(data, soft=True)) == pytest.approx(expected, rel=0.04)
+
+
+def test_residuals_that_hang_together_are_a_miss_however_small():
+    """Noise of 2 % is none; a curve that is 1 % beside the data over half of the sweep, beside a
+    noise of 1 %, is."""
+    data = loop(801)
+    noise = 0.02 * np.random.default_rng(3).standard_normal(801)
+    assert not hang_together(noise)
+    assert not any(
+        "misses" in one for one in said(Fitted(data), rmse=0.02, fitted=data.amps * (1 + noise))
+    )
+    beside = 0.5 * noise + np.where(np.arange(801) < 400, 0.01, -0.01)
+    assert hang_together(beside)
+    assert not misses(0.01, beside, 0.02)  # less than the data scatter: nothing is missed
+    assert misses(0.0145, beside, 0.0155)
+    (_, verdict) = said(Fitted(data), rmse=0.0205, fitted=data.amps * (1 + beside))
+    assert "1 times the scatter" in verdict
+    assert "and hang together from point to point" in verdict
