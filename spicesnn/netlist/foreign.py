@@ -274,7 +274,7 @@ def _understood(
         equations: Stored | str = closed(
             part, p, n, [dataclasses.replace(s, start=starts[s.node]) for s in states]
         )
-    except NotClosedError as reason:
+    except (NotClosedError, UnsupportedNetlistError) as reason:
         equations = str(reason)
     return circuit, dict.fromkeys(takes, ""), equations
 

@@ -339,6 +339,7 @@ def library_of(cards: list[Card]) -> Library:
 
 
 _CONDITION = re.compile(r"\.(?:if|elseif|else|endif)(?![\w.])")
+_DEEPEST, _MOST_ARMS = 50, 200
 _PARAMS = frozenset({".param", ".params", ".parameter", ".parameters", ".func"})
 _DEFINITIONS = _PARAMS | {".subckt", ".ends", ".ic", ".global"}
 
@@ -361,6 +362,8 @@ class _Blocks:
         if bool(rest) != (word in (".if", ".elseif")):
             raise card.error(f"{word} {'with' if rest else 'without'} a condition")
         condition = replace(card, text=bare(rest), guards=())
+        if len(self.open) > _DEEPEST or any(len(block) > _MOST_ARMS for block in self.open):
+            raise card.error("conditions are too deep inside one another, or have too many arms")
         if word == ".if":
             self.open.append([condition])
             return

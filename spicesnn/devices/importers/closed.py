@@ -24,6 +24,7 @@ from spicesnn.devices.importers.stored import Stored
 from spicesnn.devices.importers.translate import Part
 
 _KINDS = frozenset({"r", "c", "v", "bi", "bv"})
+_MOST_ELEMENTS = 200
 _TWO = Term("num", value=2.0)
 
 
@@ -100,6 +101,8 @@ def closed(part: Part, p: str, n: str, states: Sequence[ForeignState]) -> Stored
     NotClosedError
         It is more than a two-terminal of resistors and sources with states beside it; says what.
     """
+    if part.size > _MOST_ELEMENTS:
+        raise NotClosedError(f"its {part.size} elements are too many to solve for by themselves")
     whole = flat(part)
     part = whole.part
     states = [replace(state, node=whole.node(state.node)) for state in states]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from spicesnn.devices.importers.cards import Card, Library, Subckt, assignments, bare
@@ -18,6 +19,7 @@ _MOST_STEPS = 100_000
 """Words that are looked at in one reading; functions of functions could ask for more than there is
 time."""
 _MOST_ELEMENTS = 2_000
+_MOST_IN_ALL = 20_000
 _DEEPEST = 12
 """Sub-circuits inside one another, and functions that call functions."""
 _MOST_PARTS = 200
@@ -81,6 +83,13 @@ class Part:
     models: dict[str, tuple[str, tuple[tuple[str, Term], ...]]]
     initial: dict[str, tuple[Term, Card]]
     inner: dict[str, Part] = field(default_factory=dict)
+
+    @cached_property
+    def size(self) -> int:
+        """How many elements it has with those of all sub-circuits that it calls, as often as it
+        calls them."""
+        inner = self.inner
+        return sum(inner[e.name].size if e.name in inner else 1 for e in self.elements)
 
 
 def translate(
@@ -226,7 +235,7 @@ class _Translator:
                 inner[element.name], live[k] = self.call(element, names, subckt, call)
             elif element.kind in _MODEL_OF:
                 models[element.of] = self.model(element, names)
-        return Part(
+        made = Part(
             name=self.own_name(subckt.path),
             pins=pins,
             parameters=tuple(names.settable),
@@ -237,6 +246,12 @@ class _Translator:
             initial=initial,
             inner=inner,
         )
+        if made.size > _MOST_IN_ALL:
+            raise subckt.card.error(
+                f"{made.size} elements with those of the sub-circuits it calls; expected at most"
+                f" {_MOST_IN_ALL}"
+            )
+        return made
 
     def parsed(self, text: str) -> Term:
         """Return the tree of a text, read once."""
@@ -416,9 +431,10 @@ class _Translator:
         call it."""
         if subckt.path not in self.words:
             self.words[subckt.path] = self.all_words(subckt)
+        own = subckt.defaults.keys() | subckt.scope.params.keys()
         return [
             (f"from outside: {name}", term)
-            for name in sorted(self.words[subckt.path])
+            for name in sorted(self.words[subckt.path] - own)
             if (term := names.lent(name)) is not None
         ]
 

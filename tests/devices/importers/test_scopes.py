@@ -233,3 +233,18 @@ def test_a_parameter_of_the_file_that_is_set_is_not_forgotten_further_inside():
     assert translate(library, "dev", SpiceDialect.NGSPICE, {}).inner
     with pytest.raises(UnsupportedNetlistError, match="line 3: 'k' is a parameter of 'dev'"):
         write(translate(library, "dev", SpiceDialect.NGSPICE, {"k": False}))
+
+
+def test_calls_that_multiply_are_refused_before_they_are_followed():
+    lines = [".subckt l0 p q\nr1 p q 1\n.ends"]
+    for k in range(1, 9):
+        calls = "\n".join(f"x{j} p q l{k - 1}" for j in range(10))
+        lines.append(f".subckt l{k} p q\n{calls}\n.ends")
+    text = "\n".join([*lines, ".subckt dev p q\nx1 p q l8\n.ends"])
+    with pytest.raises(UnsupportedNetlistError, match="100000 elements with those of the sub-circ"):
+        part_of(text)
+
+
+def test_conditions_without_an_end_in_sight_are_refused():
+    with pytest.raises(UnsupportedNetlistError, match="line 53: conditions are too deep"):
+        part_of(".subckt dev p q\n" + ".if (1)\n" * 100 + "r1 p q 1\n.ends")
