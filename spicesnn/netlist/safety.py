@@ -46,6 +46,8 @@ _BENCH_OPTIONS = _words("""
     relv runlvl statfl unwrap
 """)
 """Options of other simulators about accuracy and printing, left out with the test bench."""
+_OF_VERILOG = _words(".hdl pre_osdi")
+"""What loads a Verilog-A model, as text or compiled."""
 _NEVER_ELEMENTS = _words("shell source codemodel write wrdata")
 """Commands that are refused at the start of any line, although they could be names of elements."""
 _OUTPUT_CARDS = _words(".four .meas .measure .op .plot .print .probe .save")
@@ -97,6 +99,13 @@ def refuse(path: Path | str, line: int, what: str) -> UnsafeNetlistError:
     )
 
 
+def _verilog(name: Path | str, at: int, word: str) -> UnsafeNetlistError:
+    return UnsafeNetlistError(
+        f"{name}, line {at}: {word!r} loads a Verilog-A model, which is not part of a netlist; import"
+        " its text itself: spicesnn import FILE.va"
+    )
+
+
 def check_text(text: str, name: Path | str, *, translated: bool = False) -> None:
     """Refuse text that asks for more than a circuit; included files are not followed here (see
     `flatten`).
@@ -139,6 +148,8 @@ def check_text(text: str, name: Path | str, *, translated: bool = False) -> None
             elif not (translated and word in _BENCH_COMMANDS) and (
                 word in _COMMANDS or word.startswith("pre_")
             ):
+                if word in _OF_VERILOG:
+                    raise _verilog(name, at, word)
                 raise refuse(
                     name,
                     at,
@@ -172,6 +183,8 @@ def _check_card(name: Path | str, at: int, card: str, options: frozenset[str]) -
     if _FILE_PARAMETER.search(card):
         raise refuse(name, at, "a file name in a parameter, over several lines")
     if first.startswith("."):
+        if first in _OF_VERILOG:
+            raise _verilog(name, at, first)
         if first not in _ALLOWED_CARDS:
             raise refuse(name, at, f"{first!r}, which is not a card of a circuit description")
         if first in _OUTPUT_CARDS and ">" in card:
@@ -182,6 +195,8 @@ def _check_card(name: Path | str, at: int, card: str, options: frozenset[str]) -
             raise refuse(
                 name, at, f"the code model {words[2]!r}, which reads files or starts programs"
             )
+    elif first in _OF_VERILOG:
+        raise _verilog(name, at, first)
     elif first in _NEVER_ELEMENTS or first.startswith("pre_"):
         raise refuse(name, at, f"the command {first!r}")
     elif not re.match(r"[a-z]", first):

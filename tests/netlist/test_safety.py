@@ -19,14 +19,12 @@ BAD = {
     "bare shell": ("shell echo hello\n", 2, "'shell'"),
     "source": ("source other.cir\n", 2, "'source'"),
     "codemodel": ("codemodel /x/y.cm\n", 2, "'codemodel'"),
-    "pre_osdi": ("pre_osdi evil.osdi\n", 2, "'pre_osdi'"),
     "write": (".control\nwrite /etc/passwd all\n.endc\n", 3, "'write'"),
     "wrdata": ("wrdata out v(a)\n", 2, "'wrdata'"),
     "hidden": ("*# shell id\n", 2, "hidden command"),
     "ng_script": ("*ng_script\n", 2, "hidden command"),
     "unknown card": (".exec id\n", 2, "'.exec'"),
     "joined control": (".con\n+trol\n", 2, "'.con'"),
-    "hdl": ('.hdl "x.va"\n', 2, "'.hdl'"),
     "option": (".options reltol=1e-3 editor=evil\n", 2, "'editor'"),
     "filesource": ('.model m filesource (file="/etc/passwd")\n', 2, "file name"),
     "process": (".model m d_process (a=1)\n", 2, "d_process"),
@@ -210,3 +208,12 @@ def test_loops_and_absent_files_are_errors(tmp_path):
 def test_no_surroundings_hide_a_command(before, command, after):
     with pytest.raises(UnsafeNetlistError):
         check_text(f"{before}\n{command}\n{after}", "x")
+
+
+@pytest.mark.parametrize("line", ['.hdl "x.va"', "pre_osdi x.osdi", ".control\npre_osdi x\n.endc"])
+def test_what_loads_verilog_a_is_told_where_that_goes(line):
+    text = f"r1 a 0 1\n{line}\n"
+    with pytest.raises(UnsafeNetlistError, match=r"line [23]: .*import its text itself: spicesnn"):
+        check_text(text, "model.lib")
+    with pytest.raises(UnsafeNetlistError, match=r"line [23]: .*import its text itself: spicesnn"):
+        check_text(text, "model.lib", translated=True)

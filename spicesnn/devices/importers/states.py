@@ -135,7 +135,8 @@ def _against_ground(element: Element, ground: frozenset[str]) -> None:
     if not set(element.nodes) & ground:
         raise element.card.error(
             f"{element.name!r} holds the voltage between {' and '.join(element.nodes)}; a state is the"
-            " voltage of a node against the ground: put its capacitor there"
+            " voltage of a node against the ground: put its capacitor there, or leave out one that"
+            " is parasitic"
         )
 
 
