@@ -417,6 +417,23 @@ MORE = {  # name → (nodes, weights, shape of a sample, opset)
         IMAGE,
         9,
     ),
+    "largest of windows that hang over the edge": (
+        [
+            n("MaxPool", ["x"], ["a"], kernel_shape=[2, 3], strides=[2, 2], ceil_mode=1),
+            n(
+                "MaxPool",
+                ["a"],
+                ["y"],
+                kernel_shape=[2, 2],
+                strides=[3, 3],
+                pads=[1, 0, 1, 1],
+                ceil_mode=1,
+            ),
+        ],
+        {},
+        IMAGE,
+        12,
+    ),
     "a constant cast to whole numbers": (
         [
             n("Cast", ["k"], ["a"], to=TensorProto.INT32),
@@ -746,6 +763,12 @@ REFUSED = {
         {"o": np.array([1]), "m": np.array([5])},
         [5],
         "batch's size",
+    ),
+    "means of windows that hang over the edge": (
+        [n("AveragePool", ["x"], ["y"], kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)],
+        {},
+        IMAGE,
+        "hangs over the edge",
     ),
     "windows of padding alone": (
         [n("MaxPool", ["x"], ["y"], kernel_shape=[2, 2], strides=[2, 2], pads=[2, 2, 2, 2])],

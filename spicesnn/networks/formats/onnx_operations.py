@@ -153,6 +153,33 @@ def _conv(reader: GraphReader, op: Any) -> None:
     )
 
 
+def _overhanging(
+    reader: GraphReader,
+    what: str,
+    length: int,
+    kernel: int,
+    stride: int,
+    dilation: int,
+    pads: tuple[int, int],
+) -> tuple[int, int]:
+    """Padding (before, after) with which the last window of `ceil_mode`, which hangs over the edge,
+    is one of those that fit; a window never begins beyond the input."""
+    before, after = pads
+    span = dilation * (kernel - 1) + 1
+    room = length + before + after - span
+    if room < 0 or room % stride == 0:
+        return pads
+    count = room // stride + 2
+    if (count - 1) * stride >= length + before:
+        return pads
+    if what != "max":
+        raise reader.refuse(
+            "ceil_mode = 1 with a window that hangs over the edge, whose mean is of fewer values;"
+            " expected windows that fit"
+        )
+    return before, (count - 1) * stride + span - length - before
+
+
 def _pool(what: str) -> Callable[[GraphReader, Any], None]:
     def taken(reader: GraphReader, op: Any) -> None:
         value = reader.value(op)
@@ -163,14 +190,12 @@ def _pool(what: str) -> Callable[[GraphReader, Any], None]:
         dilation = tuple(reader.attribute(op, "dilations", [1] * len(size)))
         padding = pads(reader, op, value.shape[1:], size, stride, dilation)
         if reader.attribute(op, "ceil_mode", 0):
-            for length, k, s, d, (a, b) in zip(
-                value.shape[1:], size, stride, dilation, padding, strict=True
-            ):
-                if (length + a + b - d * (k - 1) - 1) % s:
-                    raise reader.refuse(
-                        "ceil_mode = 1 with a window that hangs over the edge; expected windows"
-                        " that fit"
-                    )
+            padding = tuple(
+                _overhanging(reader, what, length, k, s, d, pair)
+                for length, k, s, d, pair in zip(
+                    value.shape[1:], size, stride, dilation, padding, strict=True
+                )
+            )
         if len(op.output) > 1 and op.output[1]:
             raise reader.refuse("its second output (where the largest value stood) is not taken")
         counts = bool(reader.attribute(op, "count_include_pad", 0))
