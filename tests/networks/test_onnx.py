@@ -434,6 +434,16 @@ MORE = {  # name → (nodes, weights, shape of a sample, opset)
         IMAGE,
         12,
     ),
+    "attributes of what is left out": (
+        [
+            n("Conv", ["x", "k"], ["a"], auto_pad="VALID", kernel_shape=[9, 8]),
+            n("Flatten", ["a"], ["b"], axis=1),
+            n("Gemm", ["b", "w"], ["y"], alpha=1.0, beta=1.0, transA=0, transB=1),
+        ],
+        {"k": f(5, 2, 9, 8), "w": f(3, 5)},
+        IMAGE,
+        17,
+    ),
     "a constant cast to whole numbers": (
         [
             n("Cast", ["k"], ["a"], to=TensorProto.INT32),

@@ -78,9 +78,9 @@ def _gemm(reader: GraphReader, op: Any) -> None:
     matrix = np.asarray(weights, dtype=float) * float(reader.attribute(op, "alpha", 1.0))
     matrix = matrix.T if reader.attribute(op, "transB", 0) else matrix
     bias = reader.constant(op, 2, "its bias")
-    offsets = None
+    offsets, beta = None, float(reader.attribute(op, "beta", 1.0))
     if bias is not None:
-        scaled = np.asarray(bias, dtype=float) * float(reader.attribute(op, "beta", 1.0))
+        scaled = np.asarray(bias, dtype=float) * beta
         if not fits(scaled.shape, (1, matrix.shape[1])):
             raise reader.refuse(
                 f"a bias of shape {scaled.shape} for {matrix.shape[1]} outputs; expected one number"
@@ -486,9 +486,15 @@ def _scaler(reader: GraphReader, op: Any) -> None:
     reader.add(op, Scale(factors, shift if shift.size > 1 else shift.reshape(())), value)
 
 
+def _either(reader: GraphReader, op: Any, first: str, second: str) -> Any:
+    """The one of two attributes that holds something."""
+    one, other = reader.attribute(op, first), reader.attribute(op, second)
+    return one or other
+
+
 def _linear_classifier(reader: GraphReader, op: Any) -> None:
     value = reader.value(op)
-    labels = reader.attribute(op, "classlabels_ints") or reader.attribute(op, "classlabels_strings")
+    labels = _either(reader, op, "classlabels_ints", "classlabels_strings")
     bias = np.asarray(reader.attribute(op, "intercepts", []), dtype=float)
     flat = np.asarray(reader.attribute(op, "coefficients", []), dtype=float)
     if not labels or len(value.shape) != 1 or flat.size != len(labels) * value.shape[0]:
@@ -511,9 +517,7 @@ def _linear_classifier(reader: GraphReader, op: Any) -> None:
 
 
 def _zip_map(reader: GraphReader, op: Any) -> None:
-    labels = reader.attribute(op, "classlabels_int64s") or reader.attribute(
-        op, "classlabels_strings"
-    )
+    labels = _either(reader, op, "classlabels_int64s", "classlabels_strings")
     reader.classes = tuple(labels) if labels else reader.classes
     reader.known[op.output[0]] = reader.value(op)
     reader.remarks.append("the dictionary of probabilities is left out; its values are the outputs")
