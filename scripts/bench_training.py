@@ -185,7 +185,7 @@ class Bench:
 
     def _shares(self, neurons: int) -> None:
         """Time the compiled parts on their own, as often as a presentation calls them."""
-        from spicesnn.networks.conductance_plasticity import normalise
+        from spicesnn.networks import conductance_plasticity as plasticity
         from spicesnn.networks.conductance_samples import _reading
 
         tally = Tally()
@@ -207,8 +207,12 @@ class Bench:
         words, sums = seed_words(np.random.default_rng(0)), weight.sum(axis=0, dtype=float)
         rule = _reading(STEPS)._replace(target=78.0)
 
+        given = [weight, weight, scale, sums]
+        if hasattr(plasticity, "Weights"):  # missing in the checkout of an older commit
+            given = [plasticity.Weights(*given)]
+
         def even_out() -> int:
-            normalise(rule, weight, weight, scale, sums, words, None, None)
+            plasticity.normalise(rule, *given, words, None, None)
             return 1
 
         for name, part in (

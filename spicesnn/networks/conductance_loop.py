@@ -19,13 +19,14 @@ from numpy.typing import NDArray
 
 from spicesnn.arrays import Floats
 from spicesnn.encoding.events import MOST_EVENTS, choose, count_events, lit
-from spicesnn.engines.tiled.incremental import Wired, keep_fresh, reset_row
+from spicesnn.engines.tiled.incremental import Wired, any_stale, keep_fresh, reset_row
 from spicesnn.jit import compiled
 from spicesnn.networks.conductance_plasticity import (
     IDEAL,
     LAST_SPIKE,
     F,
     Plasticity,
+    Weights,
     lower,
     normalise,
     raised,
@@ -66,6 +67,45 @@ class Light(NamedTuple):
     fewest: int
     tries: int
     steps: int
+
+
+class Presented(NamedTuple):
+    """What lasts for one presentation of a sample.
+
+    Attributes
+    ----------
+    threshold : (neurons,)
+        Millivolt, moved on when learning.
+    counts, inputs_seen : (neurons,), (inputs,)
+        Spikes, written.
+    work : (3, neurons), stamps : (neurons + 2·inputs,)
+        Scratch.
+    """
+
+    threshold: F
+    counts: NDArray[np.int32]
+    inputs_seen: NDArray[np.int32]
+    work: F
+    stamps: NDArray[np.int32]
+
+
+class Sums(NamedTuple):
+    """What is added up.
+
+    Attributes
+    ----------
+    pulses : (neurons, inputs)
+        Pulses of each cell, when learning.
+    spent : (4,)
+        Mean weights during changes at spikes of the neurons, added up (of a device), the number of
+        these changes, and the same at spikes of the inputs.
+    totals : (6,)
+        See `PRESENTATIONS` and what follows.
+    """
+
+    pulses: NDArray[np.int32]
+    spent: Floats
+    totals: Floats
 
 
 # -- membranes and spikes -------------------------------------------------------------------------
@@ -206,20 +246,12 @@ def present(
     values: Floats,
     mean: float,
     steps: int,
-    weight: F,
-    read_weight: F,
-    scale: F,
-    column_sum: Floats,
-    threshold: F,
-    counts: NDArray[np.int32],
-    inputs_seen: NDArray[np.int32],
+    weights: Weights,
     by: ConductanceStep,
     rule: Plasticity,
     learn: bool,
-    work: F,
-    stamps: NDArray[np.int32],
-    pulses: NDArray[np.int32],
-    spent: Floats,
+    presented: Presented,
+    sums: Sums,
     wired: Wired | None,
     nonideal: NonidealCells | None,
 ) -> tuple[int, int, int]:
@@ -236,21 +268,12 @@ def present(
     mean : float
         Events in a step of an input of value 1.
     steps : int
-    weight, read_weight : (inputs, neurons)
-        What is written, and what is read: the same array unless wires stand between.
-    scale, column_sum, threshold : (neurons,)
-        Factors of the weights, Σ_i weight, and thresholds in millivolt (moved on when learning).
-    counts : (neurons,), inputs_seen : (inputs,)
-        Spikes of this presentation, written.
+    weights : Weights
     by : ConductanceStep
     rule : Plasticity
     learn : bool
-    work : (3, neurons), stamps : (neurons + 2·inputs,) scratch
-    pulses : (neurons, inputs)
-        Pulses of each cell, added to.
-    spent : (4,)
-        Mean weights during changes at spikes of the neurons, added up (of a device), the number of
-        these changes, and the same at spikes of the inputs.
+    presented : Presented
+    sums : Sums
     wired : Wired or None
         The arrays, where their wires count; only with `learn`.
     nonideal : NonidealCells or None
@@ -260,6 +283,9 @@ def present(
     -------
     spikes, input_events, changes : int
     """
+    weight, read_weight, scale, column_sum = weights
+    threshold, counts, inputs_seen, work, stamps = presented
+    pulses, spent = sums.pulses, sums.spent
     inputs, neurons = weight.shape
     excitation, inhibitory, v = work[0], work[1], work[2]
     last_out, last_in, seen = (
@@ -286,7 +312,7 @@ def present(
     n_seen = _all_seen(seen, last_in, rule.up.shape[0]) if learn and by_last else 0
     n_fired, oldest, newest, spikes, events, written = 0, 0, 0, 0, 0, 0
     for step in range(steps):
-        if wired is not None:
+        if wired is not None and any_stale(wired):
             keep_fresh(wired, read_weight)
         heard = count_events(words, ladder)
         events += heard
@@ -320,9 +346,7 @@ def present(
                         lower(
                             rule,
                             words,
-                            weight,
-                            read_weight,
-                            column_sum,
+                            weights,
                             i,
                             step,
                             fired,
@@ -371,9 +395,7 @@ def present(
             column_sum[winner] += raised(
                 rule,
                 words,
-                weight,
-                read_weight,
-                scale[winner],
+                weights,
                 winner,
                 step,
                 seen,
@@ -400,20 +422,15 @@ def show_samples(
     words: NDArray[np.uint64],
     samples: Floats,
     light: Light,
-    weight: F,
-    read_weight: F,
-    scale: F,
-    column_sum: Floats,
+    weights: Weights,
     theta: F,
     by: ConductanceStep,
     rule: Plasticity,
     learn: bool,
     wired: Wired | None,
     nonideal: NonidealCells | None,
-    pulses: NDArray[np.int32],
-    spent: Floats,
     responses: Counted,
-    totals: Floats,
+    sums: Sums,
 ) -> None:
     """Show samples one after another, those that too few spikes answer again and brighter; write the
     spike counts of their last presentations.
@@ -423,36 +440,31 @@ def show_samples(
     words : (4,) generator state, moved on
     samples : (n, inputs) from 0 to 1
     light : Light
-    weight, read_weight : (inputs, neurons)
-        As fractions of the largest weight; the first is moved on when learning. With `wired`, what
-        is read lags behind what is written by no more than it allows.
-    scale, column_sum, theta : (neurons,)
-        Factors on the weights, sums of `weight`, and what thresholds have gained, millivolt.
+    weights : Weights
+        As fractions of the largest weight; the stored ones are moved on when learning. With
+        `wired`, what is read lags behind what is written by no more than it allows.
+    theta : (neurons,)
+        What thresholds have gained, millivolt.
     by : ConductanceStep
     rule : Plasticity
     learn : bool
     wired : Wired or None
     nonideal : NonidealCells or None
-    pulses : (neurons, inputs)
-        Of each cell, added to when learning.
-    spent : (4,)
-        See `present`, added to.
     responses : (n, neurons)
         Written.
-    totals : (6,)
-        Added to: see `PRESENTATIONS` and what follows.
+    sums : Sums
     """
-    inputs, neurons = weight.shape
+    read_weight, scale, totals = weights.read, weights.scale, sums.totals
+    inputs, neurons = read_weight.shape
     counts, seen = np.zeros(neurons, np.int32), np.zeros(inputs, np.int32)
     work, stamps = np.zeros((3, neurons), np.float32), np.zeros(neurons + 2 * inputs, np.int32)
     threshold, cells_alone = np.empty(neurons, np.float32), rule.kind != IDEAL
+    presented = Presented(threshold, counts, seen, work, stamps)
     for q in range(samples.shape[0]):
         mean = light.mean
         for _ in range(light.tries):
             if learn and rule.target > 0:
-                totals[LEVELLED] += normalise(
-                    rule, weight, read_weight, scale, column_sum, words, wired, nonideal
-                )
+                totals[LEVELLED] += normalise(rule, weights, words, wired, nonideal)
             for j in range(neurons):
                 threshold[j] = by.threshold + theta[j]
             spikes, events, written = present(
@@ -460,20 +472,12 @@ def show_samples(
                 samples[q],
                 mean,
                 light.steps,
-                weight,
-                read_weight,
-                scale,
-                column_sum,
-                threshold,
-                counts,
-                seen,
+                weights,
                 by,
                 rule,
                 learn,
-                work,
-                stamps,
-                pulses,
-                spent,
+                presented,
+                sums,
                 wired,
                 nonideal,
             )

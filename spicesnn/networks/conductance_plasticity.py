@@ -63,6 +63,25 @@ class Plasticity(NamedTuple):
     down: F
 
 
+class Weights(NamedTuple):
+    """The weights of a layer, moved on in place.
+
+    Attributes
+    ----------
+    stored, read : (inputs, neurons)
+        What is written, and what is read: the same array unless wires stand between.
+    scale : (neurons,)
+        Factors on the weights.
+    column_sum : (neurons,)
+        Σ_i stored.
+    """
+
+    stored: F
+    read: F
+    scale: F
+    column_sum: Floats
+
+
 # -- what spikes change ---------------------------------------------------------------------------
 
 
@@ -91,9 +110,7 @@ def _stepped(change: np.float32, step: np.float32, words: NDArray[np.uint64]) ->
 def raised(
     rule: Plasticity,
     words: NDArray[np.uint64],
-    weight: F,
-    read_weight: F,
-    scale: np.float32,
+    weights: Weights,
     neuron: int,
     step: int,
     heard_of: NDArray[np.int32],
@@ -104,6 +121,7 @@ def raised(
     nonideal: NonidealCells | None,
 ) -> float:
     """Change the synapses of a neuron that just spiked; return the change of its column's sum."""
+    weight, read_weight, scale = weights.stored, weights.read, weights.scale[neuron]
     if wired is not None and wired.writes:
         return set_column(wired, weight, read_weight, neuron, step, heard_of, count, last_in)
     total, met, kind = 0.0, 0.0, rule.kind
@@ -137,9 +155,7 @@ def raised(
 def lower(
     rule: Plasticity,
     words: NDArray[np.uint64],
-    weight: F,
-    read_weight: F,
-    column_sum: Floats,
+    weights: Weights,
     i: int,
     step: int,
     fired: NDArray[np.int32],
@@ -150,6 +166,7 @@ def lower(
     nonideal: NonidealCells | None,
 ) -> None:
     """Lower the synapses of an input that just spiked, to the neurons that have spiked."""
+    weight, read_weight, column_sum = weights.stored, weights.read, weights.column_sum
     rate, level, zero, kind = rule.fall, rule.level, np.float32(0.0), rule.kind
     met = 0.0
     for m in range(n_fired):
@@ -210,10 +227,7 @@ def _relevelled(
 @compiled
 def normalise(
     rule: Plasticity,
-    weight: F,
-    read_weight: F,
-    scale: F,
-    column_sum: Floats,
+    weights: Weights,
     words: NDArray[np.uint64],
     wired: Wired | None,
     nonideal: NonidealCells | None,
@@ -221,12 +235,13 @@ def normalise(
     """Bring the weights of every neuron to the sum `rule.target`; return how many cells were
     written.
 
-    Ideal cells take the factor into `scale` and fold it into the weights once it has left [1/4, 4].
+    Ideal cells take the factor into their scale and fold it into the weights once it has left [1/4, 4].
     Devices are rewritten, clipped to their range. Cells of levels are rewritten, with stochastic
     rounding, once the column is off by `rule.slack`; what is left is the gain of the neuron's input
-    stage, in `scale`. Cells behind wires are always rewritten, each until it conducts what it
+    stage, their scale. Cells behind wires are always rewritten, each until it conducts what it
     should, so that the wires make no difference to what is written; and so are arrays with
     non-idealities, whose stuck cells stay and whose other cells make up for them."""
+    weight, read_weight, scale, column_sum = weights
     inputs, neurons = weight.shape
     written, target, kind = 0, rule.target, rule.kind
     for j in range(neurons):

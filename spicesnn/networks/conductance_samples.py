@@ -43,6 +43,7 @@ from spicesnn.networks.conductance_loop import (
     WRITES,
     Counted,
     Light,
+    Sums,
     show_samples,
 )
 from spicesnn.networks.conductance_plasticity import (
@@ -52,6 +53,7 @@ from spicesnn.networks.conductance_plasticity import (
     TABLE,
     F,
     Plasticity,
+    Weights,
 )
 from spicesnn.networks.rules import LastSpikeSTDP, Rule, TraceSTDP
 from spicesnn.networks.synapses import Ideal, Levels, PulseMap, Synapses
@@ -360,24 +362,20 @@ class _Loop:
         self.pulses = np.zeros((neurons, inputs if learn else 0), np.int32)
         self.answered = np.zeros((len(values), neurons), np.int16)
         self.spent, self.totals = np.zeros(4), np.zeros(6)
+        read = self.weight if wired is None else np.zeros_like(self.weight)
         show_samples(
             words,
             np.ascontiguousarray(values, dtype=float),
             light,
-            self.weight,
-            self.weight if wired is None else np.zeros_like(self.weight),
-            self.scale,
-            self.column_sum,
+            Weights(self.weight, read, self.scale, self.column_sum),
             self.theta,
             by,
             self.rule,
             learn,
             wired,
             self.nonideal,
-            self.pulses,
-            self.spent,
             self.answered,
-            self.totals,
+            Sums(self.pulses, self.spent, self.totals),
         )
 
 

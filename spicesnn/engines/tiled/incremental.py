@@ -269,6 +269,17 @@ def note(wired: Wired, read_weight: F, i: int, j: int, change: np.float32) -> No
     wired.reach[i, j] += word_path * size
 
 
+@compiled(part=True)
+def any_stale(wired: Wired) -> bool:
+    """Whether a column of a tile has passed its limit: asked in every step, so pasted in there, as
+    handing over all of `wired` takes longer than the question."""
+    for k in range(wired.stale.shape[0]):
+        for j in range(wired.stale.shape[1]):
+            if wired.stale[k, j] > wired.limit:
+                return True
+    return False
+
+
 @compiled
 def keep_fresh(wired: Wired, read_weight: F) -> None:
     """Solve anew every column of a tile that has passed its limit."""
