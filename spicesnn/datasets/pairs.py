@@ -33,7 +33,7 @@ def collected(samples: Any, name: str = "data") -> Arrays:
         No samples, no pairs, other shapes, values that are no finite numbers, labels of another
         kind.
     """
-    if isinstance(samples, tuple) and len(samples) == 2 and np.ndim(samples[1]) == 1:
+    if isinstance(samples, tuple) and len(samples) == 2 and _is_row(samples[1]):
         inputs, labels = np.asarray(samples[0]), np.asarray(samples[1])
         if inputs.ndim < 2 or len(inputs) != len(labels):
             raise InputError(
@@ -55,9 +55,22 @@ def collected(samples: Any, name: str = "data") -> Arrays:
     return inputs, labels.astype(np.int64) if whole else labels
 
 
+def _is_row(labels: Any) -> bool:
+    """Whether something has one axis; a pair (x, y) of an array and its label has none."""
+    try:
+        return np.ndim(labels) == 1
+    except ValueError:
+        return False
+
+
 def _of_pairs(samples: Any, name: str) -> Arrays:
     if not isinstance(samples, Iterable) or isinstance(samples, str | bytes | Path):
-        raise WrongTypeError(f"{name} is {type(samples).__name__}; expected {_WANTED}")
+        hint = (
+            ""
+            if not isinstance(samples, str | Path)
+            else "; a file is given as settings={'data.source': 'file', 'data.path': …}"
+        )
+        raise WrongTypeError(f"{name} is {type(samples).__name__}; expected {_WANTED}{hint}")
     inputs: list[NDArray[Any]] = []
     labels: list[Any] = []
     for number, sample in enumerate(samples):

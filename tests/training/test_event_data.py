@@ -10,6 +10,7 @@ import pytest
 
 import spicesnn as sn
 from spicesnn import training
+from spicesnn.datasets.pairs import collected
 from spicesnn.errors import ConfigError, InputError, RunError, WrongTypeError
 from spicesnn.training.mapped import load_map
 from spicesnn.training.problem import load as load_problem
@@ -278,7 +279,7 @@ def test_arrays_from_python_give_the_run_that_their_file_gives(tmp_path):
         ([(np.ones(2), 0.5), (np.ones(2), 1)], "labels of type float64", InputError),
         ((np.ones((3, 2)), np.zeros(4)), r"inputs of shape \(3, 2\) and 4 labels", InputError),
         (7, "data is int; expected an iterable", WrongTypeError),
-        ("a.npz", "data is str; expected an iterable", WrongTypeError),
+        ("a.npz", r"data is str; expected an iterable.*'data\.path'", WrongTypeError),
     ],
 )
 def test_samples_from_python_that_are_none_are_refused(data, words, error, tmp_path):
@@ -286,3 +287,10 @@ def test_samples_from_python_that_are_none_are_refused(data, words, error, tmp_p
         trained("bp-mnist", {}, tmp_path / "run", data=data)
     with pytest.raises(ConfigError, match="kept in the run directory; expected its path"):
         trained("bp-mnist", {}, None, data=[])
+
+
+def test_two_pairs_in_a_tuple_are_two_samples():
+    first, second = (np.array([1.0, 2.0]), 0), (np.array([3.0, 4.0]), 1)
+    inputs, labels = collected((first, second))
+    assert inputs.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    assert labels.tolist() == [0, 1]
