@@ -30,7 +30,7 @@ import numpy as np
 import spicesnn as sn
 from spicesnn.crossbar.stimulus import Levels
 from spicesnn.engines.ngspice import reads
-from spicesnn.engines.ngspice.accuracy import for_transient
+from spicesnn.netlist.pulse_accuracy import for_transient
 from spicesnn.netlist.pulse_deck import pulse_deck
 from spicesnn.netlist.read_deck import read_deck
 

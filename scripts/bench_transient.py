@@ -35,8 +35,8 @@ from typing import Any
 import numpy as np
 
 import spicesnn as sn
-from spicesnn.engines.ngspice import accuracy
 from spicesnn.errors import EngineError
+from spicesnn.netlist.pulse_accuracy import for_transient
 
 ACCURACY = 1e-4
 """Error of the final states that both engines are to reach, as a fraction of the range."""
@@ -142,7 +142,7 @@ class Peer:
         if key not in self._known:
             points, reltol, trtol = setting
             wanted = replace(
-                accuracy.for_transient(array.device, array.wires),
+                for_transient(array.device, array.wires),
                 points=points,
                 reltol=reltol,
                 trtol=trtol,

@@ -240,7 +240,7 @@ def blind(
             ratios.append(ratio)
             told.append(said)
             seconds.append(time.process_time() - begin)
-        draws, missed = len(ratios), np.array(ratios) > 1.1
+        draws, missed = len(ratios), ~(np.array(ratios) <= 1.1)
         good, silent = int(np.sum(~missed)), int(np.sum(missed & ~np.array(told)))
         print(
             f"{name:20s} {draws:6d} {good:10d} {draws - good - silent:6d} {silent:7d}"

@@ -70,8 +70,8 @@ _UNKNOWN = 5.0
 is not much wider."""
 _BEYOND = 0.7
 """An end of the resistance that was never reached is taken to be so far beyond what was."""
-_ROUGH, _FINE = 1, 2
-"""Stages of a `Problem`."""
+_FINE = 2
+"""Stage of a `Problem`."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -301,7 +301,9 @@ def _polished(problem: Problem, z: Floats) -> tuple[Problem, Floats, Noise]:
 
     Weights from noisy data would pull the fit towards low values, so they come from the curve: at
     first all but relative, then from the noise that is left over it, twice."""
-    problem = problem.at(_FINE)
+    fine = problem.at(_FINE)
+    if np.all(np.isfinite(fine.curve(z))):  # else too many steps: as closely as it was found
+        problem = fine
     problem = problem.weighed(rough_weight(problem.curve(z)))
     z = problem.solved(z, tolerance=1e-7, evaluations=20).x
     noise = Noise(relative=0.0, floor=0.0)
@@ -389,7 +391,7 @@ def _result(problem: Problem, z: Floats, noise: Noise, costs: tuple[float, ...])
         fitted=problem.polarity * fitted if isinstance(problem.data, Sweep) else fitted,
         costs=costs,
         step_error=float(
-            np.max(np.abs(problem.at(_ROUGH).curve(z) - fitted)) / np.max(np.abs(fitted))
+            np.max(np.abs(problem.at(problem.stage - 1).curve(z) - fitted)) / np.max(np.abs(fitted))
         ),
         polarity=problem.polarity,
         remarks=remarks(

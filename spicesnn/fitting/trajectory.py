@@ -124,7 +124,7 @@ def follow(
         )
         parameters, head = limited_table(code, variants), head + BEFORE
     functions = (address_of(function) for function in (current, rate, no_current))
-    most = _MOST_A_PART * len(course)
+    most = int(_MOST_A_PART * len(course))
     if code.states > 1:
         ranges = tuple(np.ascontiguousarray(a) for a in (cells.low, cells.high, cells.scale))
         steps = follow_states(

@@ -20,6 +20,7 @@ from spicesnn.netlist.cells import (
 )
 from spicesnn.netlist.deck import Deck, Lines, States, number, print_cards, pwl, save_cards, vector
 from spicesnn.netlist.geometry import lay_out, line_capacitors
+from spicesnn.netlist.pulse_accuracy import for_transient
 from spicesnn.netlist.twin import Twin
 
 
@@ -44,6 +45,7 @@ def pulse_deck(
     array : Crossbar
     waveform : CheckedWaveform
     accuracy : TransientAccuracy, optional
+        What the ngspice engine begins with, if left out.
     inline_models : bool
         Whether model files are copied into the deck, so that it stands alone.
     save_nodes : bool
@@ -58,7 +60,7 @@ def pulse_deck(
     SingularCircuitError
         A line floats without any path to a source.
     """
-    accuracy = accuracy or TransientAccuracy()
+    accuracy = accuracy or for_transient(array.device, array.wires, duration_s=waveform.duration_s)
     modelled = needs_models(array, moving=True)
     siemens = None if modelled else array.cell_conductance()
     live = np.ones(array.shape, dtype=bool) if siemens is None else siemens > 0

@@ -23,11 +23,11 @@ from spicesnn.crossbar.stimulus import CheckedWaveform, Waveform
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices import registry
 from spicesnn.devices.base import Device
-from spicesnn.engines.ngspice.accuracy import finer, for_transient
 from spicesnn.engines.ngspice.laws import largest_state_error, state_error
 from spicesnn.errors import ConvergenceError, InputError
 from spicesnn.netlist.accuracy import TransientAccuracy
 from spicesnn.netlist.batch import BatchResult, run_batch
+from spicesnn.netlist.pulse_accuracy import finer, for_transient
 from spicesnn.netlist.pulse_deck import pulse_deck
 from spicesnn.validation.case import Engines
 from spicesnn.validation.curves import both_curves, current_case

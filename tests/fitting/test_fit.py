@@ -267,6 +267,23 @@ def test_a_model_that_misses_the_data_says_so():
     assert "misses" in result.toml()
 
 
+def test_a_curve_that_takes_too_many_steps_is_kept_as_closely_as_it_was_followed(monkeypatch):
+    """A thermal switch needs more steps at the last tolerance than a fit may take: the curve ended
+    in NaN where it ran out of them, and the fit said nothing."""
+    device, rng = registry.make("vteam"), np.random.default_rng(5)
+    data = measured(device, rng, 60)
+    course = sweep_course(data.time, data.volts)
+    steps = [follow(device, course, 1, tolerance)[1] for tolerance in (1e-6, 1e-8)]
+    assert steps[1] > 1.3 * steps[0]
+    monkeypatch.setattr("spicesnn.fitting.trajectory._MOST_A_PART", 1.1 * steps[0] / len(course))
+    assert not np.all(np.isfinite(follow(device, course, 1, 1e-8)[0]))
+    found = fit_data("vteam", data, rng=rng, starts=1, base=device, parameters=["r_on", "r_off"])
+    assert np.all(np.isfinite(found.fitted))
+    assert found.relative_rmse < 0.05
+    assert found.parameters["r_on"] == pytest.approx(device.r_on, rel=0.05)
+    assert 0 < found.step_error < 1e-3
+
+
 def test_noise_is_told_apart():
     rng = np.random.default_rng(0)
     values = np.geomspace(1e-7, 1e-3, 4000)

@@ -163,7 +163,7 @@ def test_a_transient_keeps_its_largest_step_and_its_start():
     array = sn.Crossbar(device=sn.devices.VTEAM(), state=np.full((1, 1), 1e-9))
     deck = array.to_deck(pulse=sn.Pulse(row_volts=1.0, width_s=1e-8, rise_s=1e-9))
     hspice = written(deck, Dialect.HSPICE)
-    assert ".option delmax=2e-10\n.tran 2e-10 1.2e-08 start=0 uic\n" in hspice
+    assert ".option delmax=4e-10\n.tran 4e-10 1.2e-08 start=0 uic\n" in hspice
     assert "params:" not in hspice
     assert re.search(r"^xm0_0 r0 c0 s_w_0_0 vteam w_init=1e-09", hspice, re.MULTILINE)
     xyce = written(deck, Dialect.XYCE)

@@ -21,12 +21,12 @@ from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.stimulus import CheckedWaveform, Waveform
 from spicesnn.engines.base import Engine
 from spicesnn.engines.ngspice import pulses, reads
-from spicesnn.engines.ngspice.accuracy import for_transient
 from spicesnn.engines.ngspice.binding import vector_names
 from spicesnn.engines.ngspice.circuit import Answer, Job, build, sources_of
 from spicesnn.engines.ngspice.engine import NgspiceEngine
 from spicesnn.errors import InputError
 from spicesnn.netlist.deck import number
+from spicesnn.netlist.pulse_accuracy import for_transient
 from spicesnn.netlist.pulse_deck import pulse_deck
 from spicesnn.neurons.lif import LIF, LIFState, lif_step
 

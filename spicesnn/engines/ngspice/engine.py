@@ -16,7 +16,7 @@ from spicesnn.crossbar.stimulus import CheckedWaveform, Levels, Pulse, Waveform
 from spicesnn.devices.base import Device
 from spicesnn.devices.stimulus import Stimulus
 from spicesnn.engines.base import Engine
-from spicesnn.engines.ngspice import accuracy, drives, pulses, reads
+from spicesnn.engines.ngspice import drives, pulses, reads
 from spicesnn.engines.ngspice.circuit import Circuits
 from spicesnn.engines.ngspice.failures import Keeper
 from spicesnn.engines.ngspice.library import Library
@@ -28,6 +28,7 @@ from spicesnn.engines.results import IVCurve, PulseResult, Read
 from spicesnn.errors import InputError
 from spicesnn.netlist.accuracy import ReadAccuracy, TransientAccuracy
 from spicesnn.netlist.init import checked_init
+from spicesnn.netlist.pulse_accuracy import finer, for_transient
 from spicesnn.netlist.safety import trusted
 
 
@@ -51,7 +52,7 @@ class NgspiceEngine(Engine):
     recycle_after : int
         Jobs after which a worker is replaced; 0 for never.
     read_accuracy, transient_accuracy : ReadAccuracy, TransientAccuracy
-        Tolerances and steps; for transients, by default, what `accuracy.for_transient` chooses for
+        Tolerances and steps; for transients, by default, what `for_transient` chooses for
         the device, and finer ones where the errors of the steps grow (``stats["state_error"]`` of a
         pulse is what they come to, of the states' range; with yours it is only said).
     failures : Path, optional
@@ -176,11 +177,11 @@ class NgspiceEngine(Engine):
 
     def _pulse(self, array: Crossbar, waveform: CheckedWaveform) -> PulseResult:
         self._ready()
-        tolerances = self.transient_accuracy or accuracy.for_transient(
+        tolerances = self.transient_accuracy or for_transient(
             array.device, array.wires, duration_s=waveform.duration_s
         )
-        finer = accuracy.finer if self.transient_accuracy is None else None
-        return pulses.pulse(self.pool, self._circuits, array, waveform, tolerances, finer)
+        again = finer if self.transient_accuracy is None else None
+        return pulses.pulse(self.pool, self._circuits, array, waveform, tolerances, again)
 
     def _drive(
         self,
@@ -191,7 +192,7 @@ class NgspiceEngine(Engine):
         points: int,
     ) -> IVCurve:
         self._ready()
-        tolerances = self.transient_accuracy or accuracy.for_transient(
+        tolerances = self.transient_accuracy or for_transient(
             device, duration_s=stimulus.duration_s
         )
         return drives.drive(

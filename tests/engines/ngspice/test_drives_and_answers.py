@@ -12,11 +12,11 @@ import pytest
 
 import spicesnn as sn
 from spicesnn.devices.stimulus import PiecewiseLinear
-from spicesnn.engines.ngspice.accuracy import finer, for_transient
 from spicesnn.engines.ngspice.laws import state_defect
 from spicesnn.errors import InputError, NgspiceError
 from spicesnn.netlist.accuracy import TransientAccuracy
 from spicesnn.netlist.foreign import load_foreign
+from spicesnn.netlist.pulse_accuracy import finer, for_transient
 
 ROOT = Path(__file__).resolve().parents[3]
 
