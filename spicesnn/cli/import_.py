@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spicesnn.cli import options
+from spicesnn.cli.compared import compared
 from spicesnn.cli.output import Answer
 
 if TYPE_CHECKING:
@@ -229,10 +230,7 @@ def _compared(
     device: Device, seed: int, engine: options.EngineName | None, failures: Path
 ) -> tuple[TwinErrors | None, str]:
     """Return the errors of the nodal twin, or why there are none."""
-    import numpy as np
-
     from spicesnn.devices.foreign import Foreign
-    from spicesnn.errors import EngineError, briefly
     from spicesnn.validation.imported import twin_errors
 
     if isinstance(device, Foreign) and device.stored is None:
@@ -243,13 +241,7 @@ def _compared(
                 " for it"
             ),
         )
-    if engine is options.EngineName.NODAL:
-        return None, "not compared with ngspice (--engine nodal)"
-    try:
-        with options.engine("ngspice", failures=failures) as solver:
-            return twin_errors(device, solver, np.random.default_rng(seed)), ""
-    except EngineError as error:
-        return None, f"not compared with ngspice: {briefly(error)}"
+    return compared(twin_errors, device, seed, engine, failures)
 
 
 def _show(console: Console, found: Guess, errors: TwinErrors | None, why: str) -> None:

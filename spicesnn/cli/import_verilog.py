@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spicesnn.cli import options
+from spicesnn.cli.compared import compared
 from spicesnn.cli.output import Answer
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from spicesnn.devices.base import Device
     from spicesnn.devices.importers.veriloga.model import VerilogModel
     from spicesnn.validation.certificate import Certificate
     from spicesnn.validation.imported import TwinErrors
@@ -48,6 +48,7 @@ def imported(
     )
     from spicesnn.validation.certificate import certificate
     from spicesnn.validation.compiled_original import missing
+    from spicesnn.validation.imported import spice_errors
     from spicesnn.validation.osdi import checked_osdi, osdi_errors
 
     if missing():
@@ -73,7 +74,8 @@ def imported(
     descriptor_text(model)
     device = device_of_model(model)
     check_ranges(device, [s.name for s in model.states if s.guessed and s.unit != "K"], str(file))
-    twins, why = _compared(device, seed, engine, (out or Path("runs") / model.name) / "failures")
+    failures = (out or Path("runs") / model.name) / "failures"
+    twins, why = compared(spice_errors, device, seed, engine, failures)
     if twins is not None and max(twins.value / 1e-6, twins.jacobian / 1e-5) > 1:
         inner = (
             "; its inner nodes may have several solutions at one voltage"
@@ -164,24 +166,6 @@ def _refused(file: Path, messages: list[str]) -> Answer:
         "error": messages[0],
     }
     return Answer(data=data, exit_code=1)
-
-
-def _compared(
-    device: Device, seed: int, engine: options.EngineName | None, failures: Path
-) -> tuple[TwinErrors | None, str]:
-    """Return how far the sub-circuit is from the equations, or why that is not known."""
-    import numpy as np
-
-    from spicesnn.errors import EngineError, briefly
-    from spicesnn.validation.imported import spice_errors
-
-    if engine is options.EngineName.NODAL:
-        return None, "not compared with ngspice (--engine nodal)"
-    try:
-        with options.engine("ngspice", failures=failures) as solver:
-            return spice_errors(device, solver, np.random.default_rng(seed)), ""
-    except EngineError as error:
-        return None, f"not compared with ngspice: {briefly(error)}"
 
 
 def _lines(
