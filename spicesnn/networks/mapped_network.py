@@ -36,7 +36,9 @@ class MappedNetwork:
     seed: int
     remarks: tuple[str, ...] = ()
     _rng: np.random.Generator = field(init=False, repr=False)
-    _weights: dict[int, tuple[Values, Values]] = field(default_factory=dict, init=False, repr=False)
+    _weights: dict[Block, tuple[Values, Values]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         self._rng = np.random.default_rng([self.seed, 3])
@@ -172,9 +174,9 @@ class MappedNetwork:
 
     def _multiplied(self, layer: MappedLayer, block: Block, values: Values, full: float) -> Values:
         """Normalised products (n, outputs) of a block of linear cells, which one matrix says."""
-        if id(block) not in self._weights:
-            self._weights[id(block)] = layer.weights_of(block)
-        matrix, shift = self._weights[id(block)]
+        if block not in self._weights:
+            self._weights[block] = layer.weights_of(block)
+        matrix, shift = self._weights[block]
         begin = block.rows.start
         found = values[:, begin : begin + len(matrix)] @ (matrix / full)
         return np.asarray(found + shift if layer.bias_rows else found)
