@@ -179,7 +179,8 @@ def _delivered(lines: Waveforms, waveform: CheckedWaveform) -> float:
         for first, last in pairwise(corners):
             part = slice(first, last + 1)
             v, i, h = volts[part], amps[part], np.diff(time[part])[:, None]
-            slope = PchipInterpolator(time[part], i).derivative()(time[part])
+            with np.errstate(over="ignore"):  # of slopes that are all but 0
+                slope = PchipInterpolator(time[part], i).derivative()(time[part])
             v0, v1, i0, i1, d0, d1 = v[:-1], v[1:], i[:-1], i[1:], h * slope[:-1], h * slope[1:]
             whole = (i0 + i1) / 2 + (d0 - d1) / 12
             later = (3 * i0 + 7 * i1) / 20 + (2 * d0 - 3 * d1) / 60
