@@ -168,7 +168,7 @@ def test_a_transient_keeps_its_largest_step_and_its_start():
     assert re.search(r"^xm0_0 r0 c0 s_w_0_0 vteam w_init=1e-09", hspice, re.MULTILINE)
     xyce = written(deck, Dialect.XYCE)
     assert ".tran 4e-10 1.2e-08 0 4e-10 uic\n" in xyce
-    assert ".options timeint reltol=1e-05 abstol=1e-09\n" in xyce
+    assert ".options timeint reltol=1e-06 abstol=1e-09\n" in xyce
     assert "xm0_0 r0 c0 s_w_0_0 vteam params: w_init=1e-09" in xyce
     with pytest.raises(InputError, match="compiled Verilog-A"):
         written(deck, Dialect.VACASK)
