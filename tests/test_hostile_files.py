@@ -6,7 +6,7 @@ import io
 import random
 import signal
 import zipfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -410,6 +410,17 @@ def attacked(sound, kind, folder, cases, seed):
 @pytest.mark.parametrize("kind", KINDS)
 def test_damaged_files_are_typed_errors(sound, kind, tmp_path):
     assert attacked(sound, kind, tmp_path, 60, seed=1) > 0
+
+
+@pytest.mark.parametrize(
+    "rest", ['{"a":' * 10_000, "( [" * 10_000, " " * 40_000 + "x", "/ " * 20_000]
+)
+def test_headers_without_an_end_are_read_in_time(tmp_path, rest):
+    """Brackets that never close took a time that grew with the square of their number."""
+    path = tmp_path / "a.csv"
+    path.write_text(f"volts,amps{rest}\n0,0\n1,1e-3\n0,0\n")
+    with soon(), suppress(SpicesnnError):
+        read_measurement(path, duration_s=1.0)
 
 
 @pytest.mark.slow

@@ -140,7 +140,7 @@ _POWER = re.compile(
 """A power of ten in front of a unit: 10^-6, 1e-6, x10^-6, 10⁻⁶ (which is read as 10-6)."""
 _FACTOR = re.compile(r"[x×*]\s*(?:1[eE][-+]?\d|10\^|10-\d)")
 _RAISED = str.maketrans("⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹−", "-+0123456789-")
-_BRACKET = re.compile(r"[\[({]\s*([^\])}]*?)\s*[\])}]")
+_BRACKET = re.compile(r"[\[({]\s{0,9}([^\])}]{0,80}?)\s{0,9}[\])}]")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -292,7 +292,7 @@ def scale_of(unit: str, kind: str) -> float | None:
 
 def is_unit(text: str) -> bool:
     """Return whether a cell is a unit, in brackets or not: of a row of units below the headers."""
-    plain = text.strip().strip("[](){}").strip()
+    plain = re.sub(r"\s+", " ", text).strip().strip("[](){}").strip()
     return (
         plain in ("", "-", "#", "1")
         or bool(_by_unit(plain)[0])
@@ -311,6 +311,7 @@ def with_unit_row(column: Column, unit: str) -> Column:
 def _unit_of(text: str) -> tuple[str, str | None]:
     """Return a header without its unit, and the unit: in brackets anywhere, or behind a slash, a
     comma or the word *in*."""
+    text = re.sub(r"\s+", " ", text)
     for found in _BRACKET.finditer(text):
         inside = found[1]
         if not inside or inside.isdigit() or _looks_worded(inside):
