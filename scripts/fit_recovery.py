@@ -215,12 +215,8 @@ def blind(
         f" {'s a fit':>8s} {'most':>6s}"
     )
     for name in names or sorted(CUSTOMARY):
-        ratios, told, seconds, began = (
-            list[float](),
-            list[bool](),
-            list[float](),
-            time.process_time(),
-        )
+        ratios, told, seconds = list[float](), list[bool](), list[float]()
+        began = time.process_time()
         for draw in range(most):
             if draw and time.process_time() - began > budget:
                 break
