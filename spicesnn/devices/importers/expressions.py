@@ -4,7 +4,8 @@ refused with the word."""
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 DEEPEST = 100
 """Operators and brackets inside one another; a written model has some ten."""
@@ -73,6 +74,10 @@ class Term:
     def holds(self, *ops: str) -> bool:
         """Return whether any node has one of these operations."""
         return any(term.op in ops for term in self.walk())
+
+    def with_each(self, function: Callable[[Term], Term]) -> Term:
+        """Return the same operation of what a function makes of each argument."""
+        return replace(self, args=tuple(map(function, self.args))) if self.args else self
 
     def walk(self) -> list[Term]:
         """Return all nodes, this one first."""

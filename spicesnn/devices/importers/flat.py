@@ -86,15 +86,11 @@ def _outer(term: Term, part: Part, prefix: str, known: Mapping[str, Term]) -> Te
         return _outer(part.local[name], part, prefix, known) if name in part.local else known[name]
     if term.op in ("v", "i"):
         return replace(term, names=tuple(_path(one, prefix) for one in term.names))
-    if not term.args:
-        return term
-    return replace(term, args=tuple(_outer(a, part, prefix, known) for a in term.args))
+    return term.with_each(lambda inner: _outer(inner, part, prefix, known))
 
 
 def _joined(term: Term, found: Flat) -> Term:
     """Return an expression with the nodes that pins are joined to."""
     if term.op == "v":
         return replace(term, names=tuple(found.node(node) for node in term.names))
-    if not term.args:
-        return term
-    return replace(term, args=tuple(_joined(a, found) for a in term.args))
+    return term.with_each(lambda inner: _joined(inner, found))

@@ -38,9 +38,7 @@ class Currents:
                 if node not in self.nodes and (inner is None or inner.kind != "x"):
                     raise card.error(f"no node {node!r} in this sub-circuit ({term.word})")
             return term
-        return (
-            replace(term, args=tuple(self._in(a, card) for a in term.args)) if term.args else term
-        )
+        return term.with_each(lambda inner: self._in(inner, card))
 
     def _current(self, term: Term, card: Card) -> Term:
         name = term.names[0]
@@ -80,8 +78,7 @@ def _integrals(element: Element, nodes: set[str]) -> list[Element]:
     known: dict[Term, Term] = {}
 
     def put(term: Term) -> Term:
-        args = tuple(put(a) for a in term.args)
-        term = replace(term, args=args) if args else term
+        term = term.with_each(put)
         if term.op != "sdt":
             return term
         if term not in known:
@@ -139,7 +136,7 @@ def from_pins(
 
     def taken(term: Term) -> Term:
         if term.op != "v":
-            return replace(term, args=tuple(map(taken, term.args))) if term.args else term
+            return term.with_each(taken)
         a, b = (*term.names, "0")[:2]
         high, low = base.get(a), base.get(b)
         if high == low:

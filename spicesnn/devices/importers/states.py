@@ -4,7 +4,7 @@ all of them."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from spicesnn.devices.importers.dialects import BOOLEANS, ZERO
 from spicesnn.devices.importers.elements import Element
@@ -243,8 +243,4 @@ def _outside(term: Term, part: Part, outer: Mapping[str, Term] | None) -> Term:
         if name in part.local:
             return _outside(part.local[name], part, outer)
         return term if outer is None else outer.get(name, ZERO)
-    return (
-        replace(term, args=tuple(_outside(a, part, outer) for a in term.args))
-        if term.args
-        else term
-    )
+    return term.with_each(lambda inner: _outside(inner, part, outer))
