@@ -151,6 +151,8 @@ _OPTIONS = ("-q", "-n", "0", "-p", "no:cacheprovider", "--no-header", "-m", "not
 _BY_EYE = ("spicesnn/reporting/schematic.py", "spicesnn/reporting/pictures.py")
 """Modules that say where the parts of a drawing stand, and how it is packed: these are looked
 at."""
+_DEFAULTS = "tests/test_defaults.py"
+"""Judges what stands outside the bodies of functions: defaults and ranges of all modules."""
 _UNSEEN_CALLS = frozenset(
     {
         "new_figure",
@@ -355,6 +357,15 @@ def mutants(file: str, text: str) -> list[Mutant]:
     finder = _Finder(file, text)
     finder.visit(ast.parse(text))
     return [m for m in finder.found if m.before != m.after]
+
+
+def in_a_body(text: str, line: int) -> bool:
+    """Return whether a line stands in the body of a function; defaults and fields do not."""
+    return any(
+        node.body[0].lineno <= line <= (node.end_lineno or 0)
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
 
 
 def _parses(text: str) -> bool:
@@ -747,9 +758,7 @@ class Run:
                 break
             unknown = [test for test in group if test not in self.select.seconds]
             if unknown:
-                self.select.seconds |= self.bench.measured(unknown, 900.0)
-                self.bench.keep_code()
-                self._known.write_text(json.dumps(self.select.seconds, indent=1))
+                self._measure(unknown)
             for test in sorted(
                 (t for t in group if self.select.seconds[t] >= 0),
                 key=lambda t: self.select.seconds[t],
@@ -758,6 +767,22 @@ class Run:
                     chosen.append(test)
                     spent += self.select.seconds[test]
         return chosen
+
+    def _measure(self, tests: Sequence[str]) -> None:
+        """Note how long test files take."""
+        self.select.seconds |= self.bench.measured(tests, 900.0)
+        self.bench.keep_code()
+        self._known.write_text(json.dumps(self.select.seconds, indent=1))
+
+    def _judges(self, mutant: Mutant, text: str) -> dict[str, float]:
+        """Return the tests for a mutant, with their seconds."""
+        tests = self._entering(mutant, text)
+        if in_a_body(text, mutant.line) or not (self.bench.home / _DEFAULTS).exists():
+            return tests
+        if _DEFAULTS not in self.select.seconds:
+            self._measure([_DEFAULTS])
+        seconds = self.select.seconds[_DEFAULTS]
+        return ({_DEFAULTS: seconds} if seconds >= 0 else {}) | tests
 
     def _entering(self, mutant: Mutant, text: str) -> dict[str, float]:
         """Return the tests that enter a mutant's lines, as many as four times the budget allows,
@@ -798,7 +823,7 @@ class Run:
                 and entry.get("after", "") in _short(mutant.after)
             ):
                 return Verdict(mutant, "equivalent", 0.0, 0, str(entry["reason"]), line_text)
-        tests = self._entering(mutant, text)
+        tests = self._judges(mutant, text)
         if not tests:
             return Verdict(mutant, "survived", 0.0, 0, "no test file is near", line_text)
         begun = time.monotonic()

@@ -94,6 +94,14 @@ def test_a_module_is_judged_by_the_tests_that_import_it_first(script):
         assert test in select.of(module)[0]
 
 
+def test_defaults_and_fields_stand_in_no_body(script):
+    inside = {
+        line: script("mutation").in_a_body(SOURCE, line)
+        for line in range(1, SOURCE.count("\n") + 1)
+    }
+    assert {line for line, found in inside.items() if found} == set(range(9, 17))
+
+
 def test_what_counts_as_equivalent_is_still_there(script):
     for entry in script("mutation").equivalents():
         lines = (HOME / entry["file"]).read_text(encoding="utf-8").splitlines()
