@@ -150,22 +150,42 @@ def _mismatch(v: float, density: float, amps: float, p: Any) -> float:
     return _barrier_amps(barrier_volts, density, kelvin, p) - amps
 
 
-def _hump_amps(v: float, density: float, p: Any) -> float:
-    """Return the load current at which the barrier voltage is the one where forward emission peaks;
-    0 for V ≤ that voltage.
+def _room_of(root: float) -> float:
+    """Return the argument at which `_fourth_root` has this value, by bisection where it is its
+    polynomial."""
+    if root >= _SMOOTH**0.25:
+        return root**4
+    low, high = 0.0, 1.0
+    for _ in range(20):
+        share = 0.5 * (low + high)
+        if _fourth_root(share * _SMOOTH) < root:
+            low = share
+        else:
+            high = share
+    return _SMOOTH * high
 
-    In forward direction the barrier rises steeply as V_s nears φB0 − φn, so the emission current
-    has a peak just below and a dip there: up to three currents satisfy the equations. The one that
-    a voltage raised from 0 V leads to is the largest, between the load current at that peak and the
-    largest possible one. The load line is a cubic that rises and bends upwards: Newton's steps come
-    down to its root from above."""
-    lowering = _lowering(density, p)
-    peak = (
-        p[_PHI_B0] - p[_PHI_N] - min((0.25 * lowering**0.25) ** (4 / 3), p[_PHI_B0] ** 4 / lowering)
-    )
-    drop = max(v - max(peak, 0.0), 0.0)
-    if v <= 0.0 or drop == 0.0:
-        return 0.0
+
+def _crest(v: float, density: float, p: Any) -> tuple[float, float]:
+    """Return the load current at which forward emission has its peak, at the ambient temperature,
+    and how far that is from where it dips, ampere; 0, 0 where there is no peak below V.
+
+    Emission goes with exp(−φ/kT) (exp(V_s/kT) − 1). With r = φB0 − φn − V_s its logarithm rises
+    with r as long as r^¾ is less than L^¼/4 (1 − exp(−V_s/kT)), L the lowering of the barrier, and
+    where φ is 0 it falls. The load line is a cubic that rises and bends upwards: Newton's steps
+    come down to its root from above."""
+    lowering, flat = _lowering(density, p), p[_PHI_B0] - p[_PHI_N]
+    if v <= 0.0 or flat <= 0.0:
+        return 0.0, 0.0
+    steep, thermal = math.sqrt(math.sqrt(lowering)), BOLTZMANN / CHARGE * p[_KELVIN]
+    low, high = 0.0, flat
+    for _ in range(6):
+        room = 0.5 * (low + high)
+        if math.sqrt(room * math.sqrt(room)) < 0.25 * steep * -math.expm1((room - flat) / thermal):
+            low = room
+        else:
+            high = room
+    room = min(max(0.5 * (low + high), 0.5 * _SMOOTH), _room_of(p[_PHI_B0] / steep))
+    drop = max(v - max(flat - room, 0.0), 0.0)
     linear, cubic = (
         _disc(density, p) + _plug(p) + p[_R_TIOX] + p[_R_LINE],
         p[_R_LINE] ** 2 * p[_ALPHA_LINE] * p[_R_TH_LINE],
@@ -176,23 +196,57 @@ def _hump_amps(v: float, density: float, p: Any) -> float:
         if abs(new - amps) <= 2e-16 * amps:
             break
         amps = new
-    return float(amps)
+    return amps, room / (linear + 3.0 * cubic * amps**2)
+
+
+def _beyond(v: float, density: float, largest: float, p: Any) -> float:
+    """Return a current below the largest that satisfies the equations and above all others that do;
+    0 where no other does.
+
+    In forward direction the barrier rises steeply as V_s nears φB0 − φn, so the emission current
+    has a peak just below and a dip there: up to three currents satisfy the equations. The one that
+    a voltage raised from 0 V leads to is the largest. It lies beyond the peak if more is emitted
+    there than flows, and is the only one if not. The cell heats itself, which moves the peak:
+    Newton's steps on the slope climb to it until either is certain."""
+    amps, width = _crest(v, density, p)
+    if amps == 0.0:
+        return 0.0
+    amps = min(amps, largest)
+    over = _mismatch(v, density, amps, p)
+    for _ in range(12):
+        if over >= 0.0 or width < 1e-6 * amps:
+            break
+        step = 0.01 * width
+        up, down = (
+            _mismatch(v, density, amps + step, p),
+            _mismatch(v, density, amps - step, p),
+        )
+        slope, bend = 0.5 * (up - down) / step, (up - 2.0 * over + down) / step**2
+        move = 0.5 * width if slope > 0.0 else -0.5 * width
+        if bend < 0.0:
+            move = min(max(-slope / bend, -0.5 * width), 0.5 * width)
+            if over + 10.0 * abs(slope * move) < 0.0:
+                break
+        new = min(max(amps + move, 0.0), largest)
+        value = _mismatch(v, density, new, p)
+        if value <= over:
+            width *= 0.5
+            continue
+        amps, over = new, value
+    return amps if over >= 0.0 else 0.0
 
 
 def _solved_amps(v: float, density: float, p: Any) -> float:
     """Return the current: the root of `_mismatch` between 0 and what the resistances alone would
-    let through.
+    let through, the largest where there are several.
 
-    Secants between the ends of a bracket, the value at an end that stays halved (the Illinois
-    rule), and every third time bisection."""
+    Inverse quadratic interpolation where it is safe, and bisection elsewhere (Chandrupatla, Adv.
+    Eng. Software 28, 145, 1997), until the ends are neighbours."""
     if v == 0.0:
         return 0.0
-    largest = v / (_disc(density, p) + _plug(p) + p[_R_TIOX] + p[_R_LINE])
-    a, b = 0.0, largest
+    a, b = 0.0, v / (_disc(density, p) + _plug(p) + p[_R_TIOX] + p[_R_LINE])
     if v > 0.0:
-        hump = min(_hump_amps(v, density, p), largest)
-        if hump > 0.0:
-            a, b = (hump, largest) if _mismatch(v, density, hump, p) >= 0.0 else (0.0, hump)
+        a = _beyond(v, density, b, p)
     fa, fb = _mismatch(v, density, a, p), _mismatch(v, density, b, p)
     if fa == 0.0 or a == b:
         return float(a)
@@ -200,18 +254,26 @@ def _solved_amps(v: float, density: float, p: Any) -> float:
         return float(b)
     if (fa > 0.0) == (fb > 0.0) or not math.isfinite(fa) or not math.isfinite(fb):
         return math.nan
-    for k in range(300):
-        x = b - fb * (b - a) / (fb - fa) if k % 3 < 2 else 0.5 * (a + b)
-        if not min(a, b) < x < max(a, b):
-            x = 0.5 * (a + b)
+    share = 0.5
+    for _ in range(300):
+        x = a + share * (b - a)
         fx = _mismatch(v, density, x, p)
-        if fx == 0.0 or abs(b - a) <= 4e-16 * max(abs(a), abs(b)):
-            return float(x)
-        if (fx > 0.0) == (fb > 0.0):
-            fa *= 0.5
+        if (fx > 0.0) == (fa > 0.0):
+            c, fc = a, fa
         else:
-            a, fa = b, fb
-        b, fb = x, fx
+            c, fc, b, fb = b, fb, a, fa
+        a, fa = x, fx
+        best = a if abs(fa) < abs(fb) else b
+        least = 2e-16 * abs(best) / abs(b - a)
+        if least > 0.5 or fa == 0.0:
+            return float(best)
+        along, up = (a - b) / (c - b), (fa - fb) / (fc - fb)
+        share = 0.5
+        if up**2 < along and (1.0 - up) ** 2 < 1.0 - along:
+            share = fa / (fb - fa) * fc / (fb - fc) + (c - a) / (b - a) * fa / (fc - fa) * fb / (
+                fc - fb
+            )
+        share = min(max(share, least), 1.0 - least)
     return math.nan
 
 

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from device_checks import integrate, slope_error, spice_run
+from scipy.optimize import brentq
 
 from spicesnn.devices.jart_vcm import JartVCM, _mismatch
 from spicesnn.errors import InputError
@@ -47,6 +50,28 @@ def test_the_forward_branch_is_the_one_reached_from_zero():
     steps = np.diff(device.current(volts, MANY))
     assert np.all(steps > 0)
     assert steps.max() < 3 * steps.min()
+
+
+@pytest.mark.parametrize("seed", [29, 115, 119, 407, 475, 544, 733, 778, 996, *range(5)])
+def test_the_current_is_the_largest_that_satisfies_the_equations(seed):
+    """At scattered parameters the cell heats the barrier away from where emission has its peak at
+    the ambient temperature; the reference comes down from the largest current in small steps."""
+    rng = np.random.default_rng(seed)
+    published = JartVCM()
+    names = [f.name for f in fields(published) if "unit" in f.metadata and f.name != "nd_init"]
+    device = JartVCM(
+        **{name: getattr(published, name) * np.exp(rng.uniform(-0.5, 0.5)) for name in names},
+    )
+    volts, density = rng.uniform(0, 1.5), 10 ** rng.uniform(24, 27)
+    p = device.compiled().parameters
+    disc, plug = device.resistances(density)
+    top = volts / (float(disc + plug) + device.r_tiox + device.r_line)
+    grid = np.linspace(top, 0.0, 5001)
+    below = next(k for k in range(1, 5001) if _mismatch(volts, density, grid[k], p) > 0)
+    amps = brentq(
+        lambda i: _mismatch(volts, density, i, p), grid[below], grid[below - 1], xtol=1e-20
+    )
+    assert device.current(volts, density) == pytest.approx(amps, rel=1e-9)
 
 
 def test_conductance_matches_finite_differences():
