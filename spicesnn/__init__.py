@@ -149,7 +149,7 @@ _WORDS = {
     "Engine": "sn.NodalEngine() or sn.NgspiceEngine()",
     "Ngspice": "sn.NgspiceEngine()",
     "Sinusoid": "sn.Sine(amplitude=…, frequency=…)",
-    "Triangle": "sn.PiecewiseLinear(…)",
+    "Triangle": "sn.PiecewiseLinear.triangle(positive, negative, frequency)",
     "PWL": "sn.PiecewiseLinear(…) for a device, sn.Waveform(…) for an array",
     "LogNormal": "spicesnn.devices.variability.LogNormal",
     "ReadNoise": "spicesnn.crossbar.noise.ReadNoise",
@@ -160,11 +160,27 @@ _WORDS = {
     "Neuron": "sn.Neurons(shape=…, kind=LIF(…)) with the kinds of spicesnn.networks.populations",
     "LIF": "sn.Neurons(shape=…, kind=spicesnn.networks.populations.LIF(…))",
     "IF": "sn.Neurons(shape=…, kind=spicesnn.networks.populations.IF(…))",
-    "MNIST": "spicesnn.datasets.mnist, or [data] of a preset",
+    "MNIST": "sn.train('mnist-10x10'), or spicesnn.datasets.Mnist",
     "datasets": "`import spicesnn.datasets`",
     "DataLoader": "arrays (X, Y) or any iterable of (x, y): sn.train(…, data=…)",
     "Classifier": "sn.CrossbarClassifier",
     "netlist": "array.to_deck(row_volts), or `spicesnn netlist PRESET`",
+    **dict.fromkeys(
+        ("Dense", "Linear", "Layer", "Conv2d", "Sequential", "Model"),
+        "sn.Network.from_arrays([(weights, bias), …]) for trained weights, sn.LearningNetwork(…) to"
+        " learn",
+    ),
+    **dict.fromkeys(
+        ("seed", "set_seed", "random_seed", "manual_seed"),
+        "seed=… of each call: sn.train(…, seed=0), net.on(hardware, seed=0)",
+    ),
+    "stdp_window": "`spicesnn stdp-window DEVICE`",
+    "load_dataset": "spicesnn.datasets, or [data] of a preset",
+    "map_weights": "sn.Network.from_arrays([weights]).on(hardware)",
+    "engine": "sn.NodalEngine() or sn.NgspiceEngine()",
+    "from_weights": "sn.Network.from_arrays([(weights, bias), …])",
+    "Voltage": "numbers in volt, or texts such as '500mV'",
+    "Resistor": 'sn.Crossbar(1 / ohms), or sn.devices["resistor"]',
 }
 """What other packages' words are called here."""
 

@@ -4,13 +4,17 @@ does what the word means elsewhere."""
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
+from abc import ABCMeta
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from spicesnn.errors import InputError, UnknownNameError
 
 Kind = TypeVar("Kind", bound=type)
+Asked = ParamSpec("Asked")
+Answer = TypeVar("Answer")
 
 
 class UnknownAttributeError(UnknownNameError, AttributeError):
@@ -46,10 +50,35 @@ def answer(name: str, words: Mapping[str, str], known: Iterable[str]) -> str:
     )
 
 
+class Hinting(type):
+    """The class of classes that answer to constructors of elsewhere, and that show the arguments of
+    their own."""
+
+    __words__: Mapping[str, str]
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """What help and editors show: the constructor's arguments."""
+        whole = inspect.signature(cls.__init__)  # type: ignore[misc]
+        return whole.replace(parameters=list(whole.parameters.values())[1:])
+
+    if not TYPE_CHECKING:  # a type checker would take every name for one that exists
+
+        def __getattr__(cls, name: str) -> Any:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            raise UnknownAttributeError(cls, name, cls.__words__)
+
+
+class HintingABC(Hinting, ABCMeta):
+    """The same, for abstract classes."""
+
+
 def hinted(
-    words: Mapping[str, str], arguments: Mapping[str, str] | None = None
+    words: Mapping[str, str], arguments: Mapping[str, str] | None = None, *, by_place: str = ""
 ) -> Callable[[Kind], Kind]:
-    """Give a class answers to attributes and arguments of its constructor that it does not have.
+    """Give a class answers to attributes and arguments of its constructor that it does not have;
+    attributes of the class itself, such as other constructors, where it is a `Hinting` one.
 
     Parameters
     ----------
@@ -57,6 +86,8 @@ def hinted(
         Attribute → what to use, as text of a call.
     arguments : mapping of str to str, optional
         Argument of the constructor → what to use.
+    by_place : str
+        What to use in place of a constructor that takes nothing by position.
     """
 
     def made(kind: Kind) -> Kind:
@@ -65,46 +96,107 @@ def hinted(
                 raise AttributeError(name)
             raise UnknownAttributeError(type(self), name, words)
 
-        takes, by_place, _ = _arguments_of(kind)
+        takes, places, _ = _arguments_of(kind.__init__)  # type: ignore[misc]
         names, new = frozenset(takes), object.__new__
 
         def checked(cls: type, *given: Any, **named: Any) -> Any:
-            if cls is not kind or len(given) > by_place or not named.keys() <= names:
-                check_arguments(cls, given, named, arguments or {})
+            if cls is not kind or len(given) > places or not named.keys() <= names:
+                check_arguments(cls, given, named, arguments or {}, by_place)
             return new(cls)
 
         kind.__getattr__ = absent  # type: ignore[attr-defined]
         kind.__new__ = staticmethod(checked)  # type: ignore[method-assign,assignment]
+        if isinstance(kind, Hinting):
+            kind.__words__ = words
         return kind
 
     return made
 
 
-def _arguments_of(kind: type) -> tuple[tuple[str, ...], int, int]:
-    """Return the names that a constructor takes, how many of them by position, and the flags of
-    its code."""
-    code = kind.__init__.__code__  # type: ignore[misc]
+def told(
+    words: Mapping[str, str], *, otherwise: str = "", by_place: str = ""
+) -> Callable[[Callable[Asked, Answer]], Callable[Asked, Answer]]:
+    """Give a function or method answers to arguments that it does not take.
+
+    Parameters
+    ----------
+    words : mapping of str to str
+        Argument → what to use.
+    otherwise : str
+        What to use for a name that is near none.
+    by_place : str
+        What to use in place of too many arguments by position.
+    """
+
+    def made(function: Callable[Asked, Answer]) -> Callable[Asked, Answer]:
+        takes, places, flags = _arguments_of(function, first=0)
+        names = frozenset(takes)
+        called = function.__qualname__
+        own = takes[:1] in (("self",), ("cls",))
+
+        @functools.wraps(function)
+        def checked(*given: Asked.args, **named: Asked.kwargs) -> Answer:
+            if len(given) > places and not flags & inspect.CO_VARARGS:
+                count = places - own
+                raise UnknownArgumentError(
+                    f"{called} takes {_count(count)} by position, got {len(given) - own}"
+                    + (f"; use {by_place}" if by_place else "")
+                )
+            if not named.keys() <= names and not flags & inspect.CO_VARKEYWORDS:
+                name = next(name for name in named if name not in names)
+                hint = answer(name, words, takes) or (otherwise and f"; {otherwise}")
+                raise UnknownArgumentError(f"{called} has no argument {name!r}{hint}")
+            return function(*given, **named)
+
+        return checked
+
+    return made
+
+
+def _count(values: int) -> str:
+    return f"{values} value{'s'[: values != 1]}" if values else "no values"
+
+
+def _arguments_of(function: Callable[..., Any], first: int = 1) -> tuple[tuple[str, ...], int, int]:
+    """Return the names that a function takes from the `first` argument on, how many of them by
+    position, and the flags of its code."""
+    code = function.__code__
     count = code.co_argcount + code.co_kwonlyargcount
-    return code.co_varnames[1:count], code.co_argcount - 1, code.co_flags
+    return code.co_varnames[first:count], code.co_argcount - first, code.co_flags
 
 
 def check_arguments(
-    kind: type, given: tuple[Any, ...], named: Mapping[str, Any], words: Mapping[str, str]
+    kind: type,
+    given: tuple[Any, ...],
+    named: Mapping[str, Any],
+    words: Mapping[str, str],
+    by_place: str = "",
 ) -> None:
     """Raise `UnknownArgumentError` for arguments that the constructor of a class does not take."""
-    takes, by_place, kinds = _arguments_of(kind)
+    takes, places, kinds = _arguments_of(kind.__init__)  # type: ignore[misc]
     for name in named:
         if name not in takes and not kinds & inspect.CO_VARKEYWORDS:
             raise UnknownArgumentError(
                 f"{kind.__name__} has no argument {name!r}{answer(name, words, takes)}"
             )
-    if len(given) > by_place and not kinds & inspect.CO_VARARGS:
-        first = f"{by_place} value{'s'[: by_place != 1]}" if by_place else "no values"
-        example = ", ".join(f"{name}=…" for name in takes[by_place : by_place + 3])
+    if len(given) > places and not kinds & inspect.CO_VARARGS:
+        example = ", ".join(f"{name}=…" for name in takes[places : places + 3])
         raise UnknownArgumentError(
-            f"{kind.__name__} takes {first} by position, got {len(given)}; give the others by name:"
-            f" {example}"
+            f"{kind.__name__} takes {_count(places)} by position, got {len(given)}; "
+            + (f"use {by_place}" if by_place else f"give the others by name: {example}")
         )
+
+
+SAVED = "plot().savefig(path)"
+PICTURE = {
+    **dict.fromkeys(("path", "file", "filename", "save", "out", "savefig", "fname"), SAVED),
+    "show": "plot(), and matplotlib.pyplot.show() in a script",
+    **dict.fromkeys(
+        ("title", "cmap", "figsize", "color", "colour", "dpi", "xlabel", "ylabel", "legend"),
+        "the figure that plot() returns: matplotlib's own calls change it",
+    ),
+}
+"""What is asked of `plot`, and what to use."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

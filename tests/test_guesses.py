@@ -4,6 +4,7 @@ that is meant."""
 from __future__ import annotations
 
 import copy
+import inspect
 import pickle
 
 import matplotlib.pyplot as plt
@@ -15,6 +16,7 @@ from spicesnn.crossbar.noise import CycleToCycle
 from spicesnn.devices.variability import LogNormal
 from spicesnn.errors import DataError, InputError, UnknownNameError, WrongTypeError
 from spicesnn.guesses import UnknownArgumentError, UnknownAttributeError
+from spicesnn.networks.populations import LIF
 
 G = np.random.default_rng(0).uniform(1e-5, 1e-3, (5, 3))
 V = np.linspace(0.1, 0.3, 5)
@@ -285,6 +287,10 @@ CURVE = sn.iv("vteam", amplitude=0.25, frequency=6e5, periods=1)
         (NET, "fit", "CrossbarClassifier"),
         (NET, "score", r"accuracy\(x, y\)"),
         (NET.on(sn.Hardware()), "score", r"accuracy\(x, y\)"),
+        (NET.on(sn.Hardware()).cost(np.eye(3)), "energy", "use energy_joule"),
+        (sn, "Dense", "sn.LearningNetwork"),
+        (sn, "set_seed", "seed=… of each call"),
+        (ARRAY, "with_stuck", "stuck=…"),
         (sn.devices.VTEAM(), "iv", r"sn.iv\(device\)"),
         (sn.devices.VTEAM(), "r_onn", "did you mean 'r_on'"),
     ],
@@ -314,7 +320,22 @@ def test_words_of_elsewhere_are_answered_in_one_line_with_the_call(thing, name, 
         (lambda: sn.train("xpue", preset_name="xpue"), "settings={'section.name': value}"),
         (lambda: sn.Hardware(tile_size=64), r"tile=\(rows, cols\)"),
         (lambda: sn.Imperfections(variability=0.1), "spread"),
-        (lambda: sn.Network([np.eye(3)]), "by name"),
+        (lambda: sn.Network([np.eye(3)]), r"from_arrays\(\[\(weights, bias\)"),
+        (lambda: sn.Run("runs/xpue"), r"use spicesnn.load_run\(path\)"),
+        (lambda: LIF(beta=0.9), r"tau=dt_s / \(1 - beta\) and r=1 / \(1 - beta\)"),
+        (lambda: LIF(threshold=0.9), "use v_threshold=…"),
+        (lambda: sn.Crossbar(G, temperature=350), r"at_temperature\(kelvin\)"),
+        (lambda: READ.energy(duration=1e-6), "use seconds=…"),
+        (lambda: READ.plot(save="read.svg"), r"use plot\(\).savefig\(path\)"),
+        (lambda: ARRAY.plot("array.pdf"), r"no values by position, got 1; use plot\(\).savefig"),
+        (lambda: ARRAY.plot(cmap="viridis"), "the figure that plot"),
+        (lambda: CURVE.plot("curve.pdf"), r"plot\(\).savefig\(path\)"),
+        (lambda: NET.on(sn.Hardware()).cost(np.eye(3)).plot("cost.pdf"), r"plot\(\).savefig"),
+        (lambda: sn.iv("vteam", freq=1e3), "use frequency=…"),
+        (lambda: sn.iv("vteam", voltage=[0, 1]), r"stimulus=sn.PiecewiseLinear\(time_s"),
+        (lambda: sn.iv("vteam", r_on=100), r"sn.iv\(sn.devices.VTEAM\(r_on=100\)\)"),
+        (lambda: sn.monte_carlo(ARRAY, V, sn.Imperfections(), spread=0.1), "use imperfections="),
+        (lambda: NET.on(device="vteam"), r"spicesnn.Hardware\(…\)"),
         (lambda: sn.devices.VTEAM(r_onn=1.0), "did you mean 'r_on'"),
         (lambda: ARRAY.read(V, volts=1), "array.read has no argument 'volts'"),
         (lambda: ARRAY.to_deck(V, path="a.cir"), "write_text"),
@@ -326,6 +347,68 @@ def test_arguments_of_elsewhere_are_answered_in_one_line_with_the_right_one(call
         call()
     assert "\n" not in str(caught.value)
     assert isinstance(caught.value, TypeError)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "said"),
+    [
+        (sn.Crossbar, "from_resistance", r"use Crossbar\(1 / resistance\)"),
+        (sn.Crossbar, "from_weights", "sn.Network.from_arrays|spicesnn.Network.from_arrays"),
+        (sn.Crossbar, "lod", "did you mean 'load'"),
+        (sn.Network, "from_keras", r"use from_onnx\(path\)"),
+        (sn.Network, "from_torch", r"from_onnx\(path\), or spicesnn.torch.convert"),
+        (sn.Network, "from_onx", "did you mean 'from_onnx'"),
+        (sn.Pulse, "on_cell", "V/2 on the lines beside"),
+        (sn.Wires, "idael", "did you mean 'ideal'"),
+        (sn.devices.VTEAM, "initial", "did you mean 'initial_state'"),
+        (LIF, "stpe", "did you mean 'step'"),
+    ],
+)
+def test_constructors_of_elsewhere_are_answered_at_the_class(kind, name, said):
+    with pytest.raises(UnknownAttributeError, match=said) as caught:
+        getattr(kind, name)
+    assert "\n" not in str(caught.value)
+    assert not hasattr(kind, name)
+
+
+@pytest.mark.parametrize(
+    ("kind", "first"), [(sn.Crossbar, "conductance"), (sn.devices.VTEAM, "r_on"), (LIF, "tau")]
+)
+def test_help_and_editors_show_the_arguments_of_a_class(kind, first):
+    names = list(inspect.signature(kind).parameters)
+    assert names[0] == first
+    assert "named" not in names
+
+
+@pytest.mark.parametrize("thing", [NET, NET.on(sn.Hardware())])
+def test_a_network_that_is_called_says_which_answers_it_has(thing):
+    with pytest.raises(WrongTypeError, match=r"is not called; use outputs\(x\), predict\(x\)"):
+        thing(np.eye(3))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: sn.Crossbar(sn.devices.VTEAM(), shape=(2, 2)),
+        lambda: sn.Crossbar("vteam", shape=(2, 2)),
+        lambda: sn.Crossbar("array.npz"),
+    ],
+)
+def test_a_model_in_the_place_of_conductances_is_told_where_it_goes(call):
+    with pytest.raises(WrongTypeError, match=r"device=…, with shape=.*Crossbar.load\(path\)"):
+        call()
+
+
+def _changed():
+    ARRAY[0, 0] = 1e-6
+
+
+@pytest.mark.parametrize(
+    "call", [lambda: ARRAY[0, 0], lambda: ARRAY[0:2], lambda: [*ARRAY], _changed]
+)
+def test_an_array_is_not_indexed(call):
+    with pytest.raises(WrongTypeError, match=r"array.conductance\[…\]"):
+        call()
 
 
 @pytest.mark.parametrize(

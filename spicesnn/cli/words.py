@@ -33,6 +33,23 @@ COMMANDS = {
     "resume": "spicesnn train --resume --out RUN",
     "init": "spicesnn train PRESET; a TOML file of your own begins as the run.toml of a run",
     "stdp": "spicesnn stdp-window DEVICE",
+    "device": "spicesnn devices NAME",
+    "runs": "spicesnn report RUN; runs are folders of runs/",
+    "view": "spicesnn report RUN",
+    "open": "spicesnn report RUN, whose report.html a browser opens",
+    "cost": "spicesnn map NETWORK --data FILE, whose report has the cost by component",
+    "energy": "spicesnn map NETWORK --data FILE, whose report has the cost by component",
+    "config": "spicesnn train --help, or the run.toml of a run",
+    "settings": "spicesnn train --help, or the run.toml of a run",
+    "convert": "spicesnn import FILE for a device, spicesnn map NETWORK for a network",
+    "load": "spicesnn import FILE for a device, spicesnn map NETWORK for a network",
+    "quickstart": "spicesnn train xpue",
+    "demo": "spicesnn train xpue",
+    "montecarlo": "spicesnn iv DEVICE --samples N, or spicesnn sweep PRESET --over KEY=A,B",
+    "monte-carlo": "spicesnn iv DEVICE --samples N, or spicesnn sweep PRESET --over KEY=A,B",
+    "optimize": "spicesnn sweep PRESET --over KEY=A,B, or spicesnn fit MODEL CSV",
+    "benchmark": "spicesnn validate",
+    "info": "spicesnn doctor, or spicesnn devices NAME",
 }
 OPTIONS = {
     "-o": "--out DIR",
@@ -82,15 +99,37 @@ OPTIONS = {
     "--noise": "--set imperfections.read_noise=0.05",
     "--variability": "--set imperfections.parameters=NAME --set imperfections.spread=0.1",
     "--quick": "--lite of validate",
+    "-V": "--version",
+    "--data": "--set data.source=file --set data.path=FILE",
+    "--test-data": "--set data.test_path=FILE",
+    "--adc": "--set hardware.adc_bits=N",
+    "--dac": "--set hardware.dac_bits=N",
+    "--bits": "--set hardware.bits_per_cell=N",
+    "--slices": "--set hardware.slices=N",
+    "--tile": "--set array.tile_rows=N --set array.tile_cols=N",
+    "--compare": "--engine both",
+    "--both": "--engine both",
+    "--open": "nothing: open report.html in a browser",
+    "--gpu": "nothing: everything runs on the processor",
+    "--cuda": "nothing: everything runs on the processor",
+    "--checkpoint": "--resume --out RUN",
+    "--repeats": "--seeds N of sweep, or --starts N of train",
+    "--model": "the name without an option, as in the example of --help",
 }
 
 
 def hint(error: Any) -> str:
-    """Return what to type in place of an option or a command that does not exist; nothing where
-    that is not known."""
+    """Return what to type in place of an option or a command that does not exist, or the example of
+    one that lacks an argument; nothing where that is not known."""
     option = getattr(error, "option_name", None)
     if option is not None:
-        return f"; use {OPTIONS[option]}." if option in OPTIONS else ""
+        words = OPTIONS.get(option, "")
+        named = set(re.findall(r"--[a-z-]+", words)) - {"--help"}
+        there = {name for known in error.ctx.command.params for name in known.opts}
+        return f"; use {words}." if words and (not named or named & there) else ""
+    if getattr(error, "param", None) is not None and not getattr(error, "message", ""):
+        shown = re.search(r"Example:\s+(.*)", error.ctx.command.help or "")
+        return f", as in `{shown.group(1).strip()}`." if shown else ""
     found = re.search(r"No such command '([^']+)'", error.format_message())
     return (
         f"; use {COMMANDS[found.group(1)]}."

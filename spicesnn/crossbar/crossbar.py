@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spicesnn.arrays import Floats, flags, numbers, owned, span
+from spicesnn.arrays import Floats, brief, flags, numbers, owned, span
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices.base import Device
 from spicesnn.devices.cycle_statistics import CycleState
 from spicesnn.devices.given import device_given
 from spicesnn.devices.resistor import Resistor
 from spicesnn.errors import InputError, WrongTypeError
-from spicesnn.guesses import hinted
+from spicesnn.guesses import PICTURE, SAVED, Hinting, hinted, told
 from spicesnn.platform import available_bytes
 from spicesnn.shortcuts import shortcut
 from spicesnn.shown import shown
@@ -89,6 +89,23 @@ _WORDS = {
     "n_rows": "array.rows",
     "n_cols": "array.cols",
     "columns": "array.cols",
+    "ndim": "len(array.shape)",
+    "from_resistance": "Crossbar(1 / resistance)",
+    "from_resistances": "Crossbar(1 / resistances)",
+    "from_conductance": (
+        "Crossbar(conductance), or Crossbar(device=…, state=device.state_for_conductance(siemens))"
+    ),
+    "from_conductances": (
+        "Crossbar(conductance), or Crossbar(device=…, state=device.state_for_conductance(siemens))"
+    ),
+    "from_array": "Crossbar(conductance)",
+    "from_numpy": "Crossbar(conductance)",
+    "from_file": "Crossbar.load(path)",
+    "from_weights": "spicesnn.Network.from_arrays([(weights, bias)]).on(hardware)",
+    "with_stuck": "Crossbar(…, stuck=…): True where the state never moves",
+    "with_noise": "spicesnn.monte_carlo(array, row_volts, imperfections=…)",
+    "with_device": "Crossbar(device=…, state=device.state_for_conductance(siemens))",
+    "temperature": "at_temperature(kelvin)",
 }
 _ARGUMENTS = {
     "resistance": "conductance=1 / resistance",
@@ -114,12 +131,19 @@ _ARGUMENTS = {
     "imperfections": "spicesnn.monte_carlo(array, row_volts, imperfections=…)",
     "variability": "spicesnn.monte_carlo(array, row_volts, imperfections=…)",
     "engine": "array.read(row_volts, engine=…)",
+    "temperature": "Crossbar(…).at_temperature(kelvin)",
+    "noise": "spicesnn.monte_carlo(array, row_volts, imperfections=…)",
+    "faults": "stuck=…, or spicesnn.monte_carlo(array, row_volts, imperfections=…)",
+    "conductances": "conductance=…",
+    "initial_state": "state=…",
+    "x": "state=…",
+    "gate": "read(row_volts, gate_volts=…)",
 }
 
 
 @hinted(_WORDS, _ARGUMENTS)
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
-class Crossbar:
+class Crossbar(metaclass=Hinting):
     """A crossbar array, immutable: what changes a state returns a new array.
 
     Give either `conductance` (linear cells without memory; also by position, as an array or a list)
@@ -177,8 +201,8 @@ class Crossbar:
             object.__setattr__(self, "shape", _lines(self.shape))
         if (self.conductance is None) == (self.device is None):
             raise InputError(
-                "a Crossbar takes either conductance=… (linear cells) or device=… (with state=…),"
-                " exactly one of the two"
+                "a Crossbar takes either conductance=… (linear cells) or device=… (with"
+                " state=device.state_for_conductance(siemens), or shape=…), exactly one of the two"
             )
         if self.device is None:
             self._take_conductance()
@@ -192,6 +216,16 @@ class Crossbar:
             self._take_factor(self.current_factor)
 
     def _take_conductance(self) -> None:
+        if isinstance(self.conductance, Device | str | type):
+            shown = (
+                f"a {self.conductance.name}"
+                if isinstance(self.conductance, Device)
+                else brief(self.conductance)
+            )
+            raise WrongTypeError(
+                f"conductance is {shown}; expected siemens (rows, cols). A model"
+                " goes into device=…, with shape=(rows, cols); a file is read by Crossbar.load(path)"
+            )
         if self.state is not None:
             raise InputError(
                 "state=… belongs to device=…; an array of plain conductances has no state"
@@ -386,6 +420,17 @@ class Crossbar:
             " array.conductance, array.state or array.effective_conductance() for its values"
         )
 
+    def __getitem__(self, place: Any) -> Any:
+        """Refuse, as `__array__` does."""
+        raise WrongTypeError(
+            "a Crossbar has no items; use array.conductance[…], array.state[…] or"
+            " array.cell_conductance()[…], and with_conductance or with_state for other values"
+        )
+
+    def __setitem__(self, place: Any, value: Any) -> None:
+        """Refuse: an array never changes."""
+        self[place]
+
     def effective_conductance(self) -> Floats:
         """Return the matrix that the array computes with, wires included, (rows, cols), siemens:
         column_amps = row_volts @ it.
@@ -439,6 +484,7 @@ class Crossbar:
         transistors at 300 K."""
         return shortcut("array.at_temperature")(self, kelvin, wires=wires, **law)  # type: ignore[no-any-return]
 
+    @told(PICTURE, by_place=SAVED)
     def plot(self, *, ax: Axes | None = None) -> Figure:
         """Return a figure of the cells' conductances, drawn into `ax` if that is given."""
         return shortcut("array.plot")(self, ax)  # type: ignore[no-any-return]

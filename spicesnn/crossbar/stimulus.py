@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from spicesnn.arrays import Floats, brief, flags, number, numbers, owned
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.errors import InputError
-from spicesnn.guesses import hinted
+from spicesnn.guesses import Hinting, hinted
 from spicesnn.units import in_unit
 
 
@@ -187,12 +187,14 @@ _WORDS = {
     "repeat": "count=…",
     "n": "count=…",
     "number": "count=…",
+    "on_cell": "Pulse(row_volts=[…], column_volts=[…], width_s=…): V/2 on the lines beside",
+    "half_select": "Pulse(row_volts=[…], column_volts=[…], width_s=…): V/2 on the lines beside",
 }
 
 
 @hinted(_WORDS, _WORDS)
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
-class Pulse:
+class Pulse(metaclass=Hinting):
     """One trapezoidal programming pulse on all lines at once, from 0 V and back to 0 V.
 
     Attributes

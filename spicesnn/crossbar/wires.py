@@ -10,7 +10,7 @@ import numpy as np
 
 from spicesnn.arrays import Floats, brief, owned, span
 from spicesnn.errors import InputError, WrongTypeError
-from spicesnn.guesses import hinted
+from spicesnn.guesses import Hinting, hinted
 from spicesnn.units import in_unit
 
 _NUMBERS = (
@@ -79,7 +79,7 @@ _put = object.__setattr__
 
 @hinted(_WORDS, _WORDS)
 @dataclass(frozen=True, eq=False, slots=True)
-class Wires(_Known):
+class Wires(_Known, metaclass=Hinting):
     """Wire parasitics of a crossbar.
 
     Word line i is driven at column 0 through ``driver_ohm`` and one segment; bit line j is sensed

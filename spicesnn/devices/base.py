@@ -14,7 +14,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike
 
 from spicesnn.arrays import Floats, brief, owned
 from spicesnn.errors import InputError, UnknownNameError
-from spicesnn.guesses import hinted
+from spicesnn.guesses import HintingABC, hinted
 from spicesnn.shown import shown
 from spicesnn.units import quantity
 
@@ -76,7 +76,7 @@ _WORDS = {
 
 @hinted(_WORDS)
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Device(ABC):
+class Device(metaclass=HintingABC):
     """A two-terminal memristive device, optionally with a third control terminal.
 
     The quasi-static device is ``i = current(v, x)`` with ``dx/dt = rate(v, x)`` and ``lo <= x <=

@@ -18,7 +18,7 @@ from spicesnn.engines.base import Engine
 from spicesnn.engines.nodal.engine import NodalEngine
 from spicesnn.engines.results import PulseResult, Read
 from spicesnn.errors import InputError, UnknownNameError, WrongTypeError
-from spicesnn.guesses import UnknownArgumentError
+from spicesnn.guesses import UnknownArgumentError, answer, told
 from spicesnn.nonidealities.realised import Imperfections
 
 
@@ -148,6 +148,18 @@ class Draws:
         return f"<Draws: {len(self)} arrays {rows}×{cols}, currents {span(self.column_amps, 'A')}>"
 
 
+_DRAWN = {
+    **dict.fromkeys(("n", "runs", "samples", "trials", "n_draws", "count", "size"), "draws=…"),
+    **dict.fromkeys(
+        ("noise", "read_noise", "spread", "sigma", "std", "variability", "stuck", "variation"),
+        "imperfections=sn.Imperfections(…)",
+    ),
+    "random_state": "seed=…",
+    "rng": "seed=…",
+}
+
+
+@told({}, by_place="draws=…, seed=… and engine=… by name")
 def monte_carlo(
     array: Crossbar,
     row_volts: ArrayLike,
@@ -181,9 +193,12 @@ def monte_carlo(
     InputError
         Fewer than two draws, or imperfections that the array cannot have.
     """
-    for name in ("n", "runs", "samples", "trials", "n_draws", "count", "size"):
-        if name in lines:
-            raise UnknownArgumentError(f"monte_carlo has no argument {name!r}; use draws=…")
+    for name in lines:
+        if name not in _LINES:
+            taken = ("draws", "seed", "engine", *_LINES)
+            raise UnknownArgumentError(
+                f"monte_carlo has no argument {name!r}{answer(name, _DRAWN, taken)}"
+            )
     if not isinstance(draws, int | np.integer) or isinstance(draws, bool) or draws < 2:
         raise InputError(f"monte_carlo: draws = {draws!r}; expected a whole number, 2 or more")
     if not isinstance(imperfections, Imperfections):

@@ -10,9 +10,27 @@ from spicesnn.devices.stimulus import Sine, Stimulus
 from spicesnn.engines.base import Engine
 from spicesnn.engines.default import engine_given
 from spicesnn.engines.results import IVCurve
+from spicesnn.guesses import told
 from spicesnn.units import in_unit
 
+_WAVE = "stimulus=sn.PiecewiseLinear(time_s=…, level_volts=…)"
+_WORDS = {
+    "freq": "frequency=…",
+    "f": "frequency=…",
+    **dict.fromkeys(("v", "volts", "voltage", "voltages", "waveform", "t", "time"), _WAVE),
+    "vmax": "amplitude=…",
+    "v_max": "amplitude=…",
+    "amp": "amplitude=…",
+    "cycles": "periods=…",
+    "n": "points=…",
+    "n_points": "points=…",
+    "steps": "points=…",
+    "x0": "state=…",
+    "initial_state": "state=…",
+}
 
+
+@told(_WORDS, otherwise="parameters belong to the model: sn.iv(sn.devices.VTEAM(r_on=100))")
 def iv(
     device: Device | str,
     engine: Engine | str | None = None,

@@ -12,7 +12,7 @@ import numpy as np
 from spicesnn.arrays import Floats, number, span
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.errors import InputError, WrongTypeError
-from spicesnn.guesses import hinted
+from spicesnn.guesses import PICTURE, SAVED, Hinting, hinted, told
 from spicesnn.shortcuts import shortcut
 from spicesnn.shown import shown
 from spicesnn.units import render
@@ -87,7 +87,7 @@ _CURVE_WORDS = {
 
 @hinted(_READ_WORDS)
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
-class Read:
+class Read(metaclass=Hinting):
     """A solved read. The batch axis is there if the input had one.
 
     Attributes
@@ -161,6 +161,7 @@ class Read:
             self.cell_volts, gate=self.array.gate_of_cells(self.gate_volts)
         )
 
+    @told(dict.fromkeys(("duration", "time", "t", "dt", "width", "width_s", "read_s"), "seconds=…"))
     def energy(self, seconds: float) -> Floats:
         """Return what the drivers deliver when the read lasts this long, joule, () or (batch,).
 
@@ -181,6 +182,7 @@ class Read:
             * seconds
         )
 
+    @told({**PICTURE, "ax": "array.plot(ax=…), or the axes of the figure: plot().axes"})
     def plot(self, index: int = 0) -> Figure:
         """Return a figure of line voltages, cell currents and segment currents; `index` picks an
         input of a batch.
@@ -250,7 +252,7 @@ class Waveforms:
 
 @hinted(_PULSE_WORDS)
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
-class PulseResult:
+class PulseResult(metaclass=Hinting):
     """What a pulse did.
 
     Attributes
@@ -283,6 +285,7 @@ class PulseResult:
         out."""
         return self.array.cell_conductance()
 
+    @told({**PICTURE, "ax": "the axes of the figure: plot().axes"}, by_place=SAVED)
     def plot(self) -> Figure:
         """Return a figure of the line voltages over time and of the conductances after the
         pulse."""
@@ -306,7 +309,7 @@ class PulseResult:
 
 @hinted(_CURVE_WORDS)
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
-class IVCurve:
+class IVCurve(metaclass=Hinting):
     """A device's answer to a voltage over time.
 
     Attributes
@@ -330,6 +333,7 @@ class IVCurve:
         """Largest current of either sign, ampere, without its sign."""
         return float(np.max(np.abs(self.amps)))
 
+    @told(PICTURE, by_place=SAVED)
     def plot(self, *, ax: Axes | None = None) -> Figure:
         """Return a figure of the loop and its logarithmic view; with `ax`, the loop alone is drawn
         into it."""

@@ -4,12 +4,13 @@ confirm it."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from numpy.typing import ArrayLike
 
 from spicesnn.engines.base import Engine
 from spicesnn.engines.default import engine_given
-from spicesnn.guesses import hinted
+from spicesnn.guesses import Hinting, hinted
 from spicesnn.networks.certificate import Certificate, certified
 from spicesnn.networks.circuit import MOST_CELLS, ChipDeck, chip_decks
 from spicesnn.networks.cost import Cost, cost_of
@@ -37,7 +38,7 @@ _WORDS = {
 
 @hinted(_WORDS)
 @dataclass(eq=False, repr=False)
-class Chip(MappedNetwork):
+class Chip(MappedNetwork, metaclass=Hinting):
     """A network on crossbar arrays. Made by `Network.on`.
 
     Attributes
@@ -52,6 +53,10 @@ class Chip(MappedNetwork):
     remarks : tuple of str
         What a user should know of how it was made.
     """
+
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        """Refuse, as a network does."""
+        return self.network(*given, **named)
 
     def cost(self, x: ArrayLike | None = None) -> Cost:
         """Energy, latency and area of one inference, by component.

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.engines.base import Engine
 from spicesnn.errors import InputError
+from spicesnn.guesses import PICTURE, SAVED, Hinting, hinted, told
 from spicesnn.networks.calibration import seen_by
 from spicesnn.networks.mapped_network import MappedNetwork
 from spicesnn.networks.mapping import Block, MappedLayer, at_once
@@ -53,8 +54,25 @@ class CostRow:
     solved: bool = False
 
 
+_WORDS = {
+    "energy": "energy_joule",
+    "latency": "latency_s",
+    "area": "area_m2",
+    "area_mm2": "area_m2 * 1e6",
+    "power": "energy_joule / latency_s",
+    "tops_w": "tops_per_watt",
+    "components": "by_component()",
+    "breakdown": "by_component(), or table() for each layer",
+    "layers": "rows, or table()",
+    "to_pandas": "pandas.DataFrame(cost.table())",
+    "to_dataframe": "pandas.DataFrame(cost.table())",
+    "total": "energy_joule, latency_s or area_m2",
+}
+
+
+@hinted(_WORDS)
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Cost:
+class Cost(metaclass=Hinting):
     """Energy, latency and area of one inference.
 
     Attributes
@@ -126,6 +144,7 @@ class Cost:
             for r in self.rows
         ]
 
+    @told({**PICTURE, "ax": "the axes of the figure: plot().axes"}, by_place=SAVED)
     def plot(self) -> Any:
         """Bar charts of energy and area by component and layer, a matplotlib Figure."""
         return shortcut("cost.plot")(self)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spicesnn.errors import ConfigError, InputError
+from spicesnn.errors import ConfigError, InputError, WrongTypeError
 from spicesnn.networks.activations import Activation, SignOutputs
 from spicesnn.networks.nodes import Node, Values, real
 from spicesnn.networks.populations import Population, State
@@ -172,6 +172,13 @@ def labelled(decided: NDArray[np.int64], classes: tuple[Any, ...] | None) -> NDA
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Evaluated(Structure):
     """A structure that answers: outputs, spikes, decisions and how many of them are right."""
+
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        """Refuse: outputs, spikes and decisions are different answers; one has to be named."""
+        kind = type(self).__name__
+        raise WrongTypeError(
+            f"a {kind} is not called; use outputs(x), predict(x), spikes(x) or accuracy(x, y)"
+        )
 
     def taken(self, x: ArrayLike) -> Values:
         """Check inputs and give them the axes that the network computes with.

@@ -18,7 +18,7 @@ from spicesnn.devices.base import Device
 from spicesnn.devices.given import device_given
 from spicesnn.devices.vteam import VTEAM
 from spicesnn.errors import InputError
-from spicesnn.guesses import hinted
+from spicesnn.guesses import Hinting, hinted
 from spicesnn.networks.converters import ADC, DAC
 from spicesnn.networks.periphery import Periphery
 from spicesnn.nonidealities.realised import Imperfections
@@ -53,7 +53,7 @@ def _is_number(value: object) -> bool:
 
 @hinted(_WORDS, _WORDS)
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Hardware:
+class Hardware(metaclass=Hinting):
     """A chip of crossbar arrays, as far as it decides on what a network computes and costs.
 
     Attributes

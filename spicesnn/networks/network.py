@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from numpy.typing import ArrayLike
 
-from spicesnn.guesses import hinted
+from spicesnn.guesses import Hinting, hinted, told
 from spicesnn.networks.evaluate import Evaluated
 
 if TYPE_CHECKING:
@@ -39,6 +39,11 @@ _WORDS = {
     "from_file": _FILES,
     "from_torch": "from_onnx(path), or spicesnn.torch.convert(module, hardware)",
     "from_keras": "from_onnx(path)",
+    "from_tensorflow": "from_onnx(path)",
+    "from_pytorch": "from_onnx(path), or spicesnn.torch.convert(module, hardware)",
+    "from_snntorch": "from_nir(path)",
+    "from_json": "from_arrays([(weights, bias), …]), or `spicesnn map FILE.json` for a seed's file",
+    "from_npz": "from_arrays(path)",
     "from_weights": "from_arrays([(weights, bias), …])",
     "from_numpy": "from_arrays([(weights, bias), …])",
     "map": "on(hardware)",
@@ -50,9 +55,9 @@ _WORDS = {
 }
 
 
-@hinted(_WORDS, {"layers": _FILES, "weights": _FILES})
+@hinted(_WORDS, {"layers": _FILES, "weights": _FILES}, by_place=_FILES)
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Network(Evaluated):
+class Network(Evaluated, metaclass=Hinting):
     """Nodes and the connections between them; several connections into one node add up.
 
     Attributes
@@ -177,6 +182,15 @@ class Network(Evaluated):
 
         return spiking_network(self, calibrate, steps=steps, percentile=percentile, dt_s=dt_s)
 
+    @told(
+        {
+            "x": "calibrate=x",
+            "data": "calibrate=x",
+            "calibration": "calibrate=x",
+            "calibration_data": "calibrate=x",
+        },
+        otherwise="what describes the arrays goes into spicesnn.Hardware(…)",
+    )
     def on(
         self,
         hardware: Hardware,

@@ -12,23 +12,38 @@ snnTorch, whatever their time step. Membranes begin at `v_leak` (0 without leak)
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass, fields, replace
 from typing import ClassVar
 
 import numpy as np
 
 from spicesnn.errors import InputError
+from spicesnn.guesses import HintingABC, hinted
 from spicesnn.networks.nodes import Shape, Values, fits, real
 
 RESETS = ("value", "subtract")
 """What a spike does to the membrane: set it to v_reset, or take the threshold off it."""
 
+_WORDS = {
+    **dict.fromkeys(("threshold", "v_th", "vth", "thresh"), "v_threshold=…"),
+    **dict.fromkeys(
+        ("beta", "decay"), "tau=dt_s / (1 - beta) and r=1 / (1 - beta), dt_s the network's step"
+    ),
+    **dict.fromkeys(("alpha", "tau_s"), "tau_syn=… of CubaLIF, seconds"),
+    **dict.fromkeys(("tau_m", "tau_mem", "tau_mem_inv"), "tau=… in seconds (tau_mem=… of CubaLIF)"),
+    **dict.fromkeys(("v_rest", "E_L", "v_init"), "v_leak=…"),
+    **dict.fromkeys(("reset_mechanism", "reset_method"), 'reset="value" or "subtract"'),
+    **dict.fromkeys(("R", "resistance", "gain"), "r=…"),
+    **dict.fromkeys(("dt", "dt_s"), "dt_s=… of the network"),
+    **dict.fromkeys(("n", "size", "shape"), "shape=… of spicesnn.Neurons"),
+}
+
 State = tuple[Values, ...]
 _FOREVER_S = 1e30
 
 
-class Population(ABC):
+class Population(metaclass=HintingABC):
     """Neurons of one kind; parameters are numbers or arrays that broadcast against one sample."""
 
     kind: ClassVar[str]
@@ -156,6 +171,7 @@ def _after_spike(
     return np.where(fired, v - threshold if reset == "subtract" else v_reset, v)
 
 
+@hinted(_WORDS, _WORDS)
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class IF(Population):
     """Integrate and fire: ``v += r·x``, a spike where v exceeds the threshold."""
@@ -185,6 +201,7 @@ class IF(Population):
         return z, (_after_spike(v, z, self.v_threshold, self.v_reset, self.reset),)  # type: ignore[arg-type]
 
 
+@hinted(_WORDS, _WORDS)
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Integrator(Population):
     """A membrane without leak or threshold: ``v += r·x``, and v is what it puts out."""
@@ -208,6 +225,7 @@ class Integrator(Population):
         return v, (v,)
 
 
+@hinted(_WORDS, _WORDS)
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class LIF(Population):
     """Leaky integrate and fire: ``v += dt/tau·(v_leak − v + r·x)``, a spike where v exceeds the
@@ -241,6 +259,7 @@ class LIF(Population):
         return z, (_after_spike(v, z, self.v_threshold, self.v_reset, self.reset),)  # type: ignore[arg-type]
 
 
+@hinted(_WORDS, _WORDS)
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class LI(Population):
     """A leaky membrane that does not spike: ``v += dt/tau·(v_leak − v + r·x)``."""
@@ -261,6 +280,7 @@ class LI(Population):
         return v, (v,)
 
 
+@hinted(_WORDS, _WORDS)
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class CubaLIF(Population):
     """LIF behind a synaptic current: ``i += dt/tau_syn·(w_in·x − i)``, then ``v +=
@@ -289,6 +309,7 @@ class CubaLIF(Population):
         return z, (i, _after_spike(v, z, self.v_threshold, self.v_reset, self.reset))  # type: ignore[arg-type]
 
 
+@hinted(_WORDS, _WORDS)
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class CubaLI(Population):
     """LI behind a synaptic current: ``i += dt/tau_syn·(w_in·x − i)``, then ``v +=
@@ -313,6 +334,7 @@ class CubaLI(Population):
         return v, (i, v)
 
 
+@hinted(_WORDS, _WORDS)
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class AdaptiveLIF(Population):
     """LIF whose threshold rises by `theta_step` with each spike and sinks back: ``θ +=

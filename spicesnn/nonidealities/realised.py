@@ -24,7 +24,7 @@ from spicesnn.devices.base import Device
 from spicesnn.devices.levels import ConductanceStates
 from spicesnn.devices.variability import Distribution, spread
 from spicesnn.errors import InputError, WrongTypeError
-from spicesnn.guesses import hinted
+from spicesnn.guesses import Hinting, hinted
 
 Answer = TypeVar("Answer", covariant=True)
 _PARTS = {
@@ -83,7 +83,7 @@ class Pulses(Protocol[Answer]):
 
 @hinted(_WORDS, _WORDS)
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
-class Imperfections:
+class Imperfections(metaclass=Hinting):
     """What is imperfect about an array; every part may be left out.
 
     They act in the order of the attributes: the spread, measured cycles, then stuck cells, when an

@@ -299,6 +299,11 @@ def _instead(text: str) -> str:
             f"{text} is a run directory: {path / 'run.toml'} is its TOML file, and --resume --out"
             f" {text} goes on with it"
         )
+    if path.suffix.lower() in (".csv", ".tsv", ".npz"):
+        return (
+            f"{text} holds data, which a preset learns from by --set data.source=file --set"
+            f" data.path={text}"
+        )
     return f"{text} is {what_is(path) or 'no TOML file'}"
 
 

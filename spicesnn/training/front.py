@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from spicesnn.engines.base import Engine
 from spicesnn.engines.default import engine_given
 from spicesnn.errors import SpicesnnError, UnknownNameError
-from spicesnn.guesses import UnknownArgumentError, hinted
+from spicesnn.guesses import Hinting, UnknownArgumentError, hinted
 from spicesnn.shortcuts import shortcut
 from spicesnn.training.config import load
 from spicesnn.training.loop import train as trained
@@ -38,9 +38,9 @@ _WORDS = {
 }
 
 
-@hinted(_WORDS)
+@hinted(_WORDS, by_place="spicesnn.load_run(path)")
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Run:
+class Run(metaclass=Hinting):
     """A trained run and its directory.
 
     Attributes

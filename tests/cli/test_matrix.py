@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pytest
 from rich.console import Console
+from typer.main import get_command
 
 from spicesnn.cli import output
 from spicesnn.cli.app import _COMMANDS, app
@@ -255,6 +256,38 @@ def test_an_option_of_elsewhere_is_answered_with_ours(option, run):
     code, _, err = run("train", "xpue", option)
     assert code == 2
     assert f"No such option: {option}; use {OPTIONS[option]}. See: spicesnn train --help" in err
+
+
+@pytest.mark.parametrize("name", sorted(_COMMANDS))
+def test_no_hint_names_an_option_that_the_command_does_not_have(name, run):
+    there = {o for known in get_command(app).commands[name].params for o in known.opts}
+    for option in sorted(set(OPTIONS) - there):
+        _, _, err = run(name, option)
+        named = set(re.findall(r"--[a-z-]+", err.partition("; use ")[2])) - {"--help"}
+        assert not named or named & there, err
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        (["fit", "sweep.csv"], "as in `spicesnn fit vteam sweep.csv"),
+        (["sweep", "xpue"], "as in `spicesnn sweep letters-3x3 --over array.word_line_ohm=0,1,2"),
+        (["iv"], "as in `spicesnn iv vteam"),
+    ],
+)
+def test_what_is_missing_is_shown_in_an_example(typed, shown, run):
+    code, _, err = run(*typed)
+    assert code == 2
+    assert shown in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_data_in_the_place_of_a_preset_are_told_where_they_go(run, tmp_path):
+    table = tmp_path / "iris.csv"
+    table.write_text("a,label\n1,0\n")
+    code, _, err = run("train", str(table))
+    assert code == 2
+    assert f"--set data.source=file --set data.path={table}" in err
 
 
 @pytest.mark.parametrize(("name", "listed"), [("train", "manhattan-4x4"), ("study", "read-margin")])
