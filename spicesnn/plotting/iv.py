@@ -30,6 +30,8 @@ _POINTS: dict[str, Any] = {
     "label": "measured",
     "zorder": 1.5,
 }
+_PANELS = {"left": 0.08, "right": 0.98, "bottom": 0.07, "top": 0.92, "wspace": 0.22, "hspace": 0.27}
+"""Where the four panels of one device stand, with room for five characters at each tick."""
 _DECADES, _AWAY = 7, 0.05
 """The logarithmic view ends at the lowest current that is found away from the zero crossing, by
 this share of the largest voltage, but not more decades below the peak."""
@@ -192,10 +194,12 @@ def iv_figure(
     others: Sequence[IVCurve] = (),
 ) -> Figure:
     """Return the four views of one device: loop, logarithm, state, and the engines' difference (or
-    the signals over time)."""
+    the signals over time). Its panels stand where they always do: to look for room takes longer
+    than to draw."""
     with style():
         figure = new_figure(9.6, 7.2)
-        axes = figure.subplots(2, 2)
+        figure.set_layout_engine("none")
+        axes = figure.subplots(2, 2, gridspec_kw=_PANELS)
         iv_loop(axes[0, 0], curves, measured, others)
         iv_log(axes[0, 1], curves, measured, others)
         state_over_time(axes[1, 0], curves, device)
