@@ -110,6 +110,9 @@ class Device(metaclass=HintingABC):
     conductance(0, x) * v``."""
     memory: ClassVar[bool] = True
     """Whether the state moves at all."""
+    stops: ClassVar[bool] = False
+    """Whether a comparison stops the state at its bounds at once, not a ramp shortly before
+    them."""
     lowest_volts: ClassVar[float] = -math.inf
     """Below this voltage to ground a terminal conducts to ground (a body diode), which no engine
     that sees two terminals can solve."""

@@ -101,6 +101,7 @@ class MosfetEmulator(EquationDevice):
     reference: ClassVar[str] = "In-situ memristive learning, Electronics 13, 4665, 2024"
     model: ClassVar[str] = "mosfet_emulator.lib"
     state_units: ClassVar[tuple[str, ...]] = ("V",)
+    stops: ClassVar[bool] = True
     gated: ClassVar[bool] = True
     gate_default: ClassVar[float | None] = 1.2
     linear: ClassVar[bool] = False

@@ -13,6 +13,7 @@ from spicesnn.errors import InputError
 from spicesnn.netlist.accuracy import TransientAccuracy
 from spicesnn.netlist.cells import Cards, make_lines
 from spicesnn.netlist.deck import Deck, States, number, print_cards, save_cards, vector
+from spicesnn.netlist.pulse_accuracy import for_transient
 from spicesnn.netlist.twin import Twin, cell_values
 
 
@@ -40,7 +41,7 @@ def drive_deck(
     points : int
         At least this many steps over the stimulus.
     accuracy : TransientAccuracy, optional
-        Its `points` is overridden by `points`.
+        That of the ngspice engine if left out; its `points` is overridden by `points`.
     inline_models : bool
         Whether the model file is copied into the deck.
 
@@ -51,8 +52,8 @@ def drive_deck(
         ``vc0#branch``, what arrives at the sense node as in an array (a cell with a path to ground,
         such as a transistor's body diode, takes more from ``vr0``).
     """
-    base = accuracy or TransientAccuracy()
     duration = stimulus.duration_s
+    base = accuracy or for_transient(device, duration_s=duration)
     step = min(base.step(duration), duration / points)
     twin = Twin.of(device)
     count = len(twin.states)

@@ -23,7 +23,7 @@ from spicesnn.crossbar.stimulus import CheckedWaveform, Waveform
 from spicesnn.crossbar.wires import Wires
 from spicesnn.devices import registry
 from spicesnn.devices.base import Device
-from spicesnn.engines.ngspice.laws import largest_state_error, state_error
+from spicesnn.engines.ngspice.movement import known_well_enough, movement
 from spicesnn.errors import ConvergenceError, InputError
 from spicesnn.netlist.accuracy import TransientAccuracy
 from spicesnn.netlist.batch import BatchResult, run_batch
@@ -300,11 +300,29 @@ def integrated(
     return states
 
 
-def run_pulse(
-    device: Device, pulses: Pulses, pulse: int, accuracy: TransientAccuracy
-) -> tuple[BatchResult, Floats, int, int]:
-    """Run one pulse in ngspice; return its vectors, the states (states, times), and the accepted
-    and rejected time points."""
+@dataclass(frozen=True, kw_only=True, eq=False, slots=True)
+class PulseRun:
+    """One pulse as ngspice has it.
+
+    Attributes
+    ----------
+    vectors : BatchResult
+    states : (states, times)
+    state_error : float
+        Of `movement.Movement`.
+    accepted, rejected : int
+        Time points.
+    """
+
+    vectors: BatchResult
+    states: Floats
+    state_error: float
+    accepted: int
+    rejected: int
+
+
+def run_pulse(device: Device, pulses: Pulses, pulse: int, accuracy: TransientAccuracy) -> PulseRun:
+    """Run one pulse in ngspice."""
     names = len(pulses.span)
     start = pulses.states[:, pulse].reshape((names, 1, 1) if names > 1 else (1, 1))
     array = Crossbar(device=device, state=start, wires=Wires.ideal())
@@ -332,7 +350,22 @@ def run_pulse(
         np.stack([run[f"v({node})"] for node in deck.states.nodes.ravel()])
         * np.asarray(device.state_scale)[:, None]
     )
-    return run, states, accepted, rejected
+    return PulseRun(
+        vectors=run,
+        states=states,
+        state_error=_state_error(device, pulses, pulse, run, states),
+        accepted=accepted,
+        rejected=rejected,
+    )
+
+
+def _state_error(device: Device, pulses: Pulses, k: int, run: BatchResult, states: Floats) -> float:
+    part = run.sweep > 0
+    time = run.sweep[part]
+    volts = _volts(float(pulses.volts[k]), np.clip(time / pulses.duration_s[k], 0.0, 1.0))
+    gates = None if device.gate_default is None else np.full((time.size, 1, 1), device.gate_default)
+    at, start = states[:, part, None, None], pulses.states[:, k, None, None]
+    return movement(device, time, volts[:, None, None], at, start, gates).state_error
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -355,14 +388,12 @@ def _compare(
 ) -> _Compared:
     """Run pulse `k` in ngspice, with tolerances as the engine finds them where none are given, and
     compare it with the Python twin at every time point."""
-    duration = float(pulses.duration_s[k])
-    wanted = accuracy or for_transient(device, duration_s=duration)
-    run, states, accepted, rejected = run_pulse(device, pulses, k, wanted)
-    while accuracy is None and (
-        finest := finer(wanted, _state_error(device, pulses, k, run.sweep, states))
-    ):
-        wanted = finest
-        run, states, accepted, rejected = run_pulse(device, pulses, k, wanted)
+    _, done = known_well_enough(
+        lambda wanted: run_pulse(device, pulses, k, wanted),
+        accuracy or for_transient(device, duration_s=float(pulses.duration_s[k])),
+        finer if accuracy is None else None,
+    )
+    run, states = done.vectors, done.states
     share = np.clip(run.sweep / pulses.duration_s[k], 0.0, 1.0)
     volts = _volts(float(pulses.volts[k]), share)
     truths = [exact(k, np.clip(share + shift, 0.0, 1.0)) for shift in (-SLACK, 0.0, SLACK)]
@@ -378,30 +409,9 @@ def _compare(
         amps=float(np.max(_outside(run["i(vc0)"], amps)[solved])),
         peak=float(np.max(np.abs(amps[1]))),
         moved=float(abs(truths[1][0, -1] - truths[1][0, 0]) / pulses.span[0]),
-        accepted=accepted,
-        rejected=rejected,
+        accepted=done.accepted,
+        rejected=done.rejected,
     )
-
-
-def _state_error(device: Device, pulses: Pulses, k: int, time: Floats, states: Floats) -> float:
-    """Return what the errors of ngspice's steps come to in the states, (states, n), as its engine
-    computes it."""
-    part = time > 0
-    duration = float(pulses.duration_s[k])
-    volts = _volts(float(pulses.volts[k]), np.clip(time[part] / duration, 0.0, 1.0))
-    at = states[:, part, None, None]
-
-    def rate(x: Floats) -> Floats:
-        found = device.rate(volts[:, None, None], x if len(x) > 1 else x[0], device.gate_default)
-        return np.asarray(found).reshape(x.shape)
-
-    low, high = (
-        np.broadcast_to(np.asarray(b, dtype=float).reshape(-1), (len(at),))[:, None, None, None]
-        for b in device.bounds()
-    )
-    rates = rate(at)
-    errors = state_error(time[part], at, rate, rates, (low, high))
-    return largest_state_error(errors, rates, duration, pulses.span[:, None, None])
 
 
 def _outside(values: Floats, around: list[Floats]) -> Floats:

@@ -195,8 +195,9 @@ class NgspiceEngine(Engine):
         tolerances = self.transient_accuracy or for_transient(
             device, duration_s=stimulus.duration_s
         )
+        again = finer if self.transient_accuracy is None else None
         return drives.drive(
-            self.pool, device, stimulus, np.asarray(state), gate_volts, points, tolerances
+            self.pool, device, stimulus, np.asarray(state), gate_volts, points, tolerances, again
         )
 
 

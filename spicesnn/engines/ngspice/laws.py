@@ -234,7 +234,9 @@ class _Line:
         )
 
 
-def state_defect(time: Floats, states: Floats, rates: Floats, start: Floats) -> Floats:
+def state_defect(
+    time: Floats, states: Floats, lowest: Floats, highest: Floats, start: Floats
+) -> Floats:
     """Return how far states are from obeying dx/dt = rate, summed over all steps, (states, rows,
     cols), state units.
 
@@ -247,14 +249,17 @@ def state_defect(time: Floats, states: Floats, rates: Floats, start: Floats) -> 
     ----------
     time : (n,) seconds
         Of the solved points, the first above 0.
-    states, rates : (states, n, rows, cols)
+    states : (states, n, rows, cols)
+    lowest, highest : (states, n, rows, cols)
+        Rates at these points, as well as the states are resolved.
     start : (states, rows, cols)
         At 0 s.
     """
-    before = np.concatenate([np.zeros_like(rates[:, :1]), rates[:, :-1]], axis=1)
+    none = np.zeros_like(states[:, :1])
     step = np.diff(time, prepend=0.0)[None, :, None, None]
     moved = np.diff(np.concatenate([start[:, None], states], axis=1), axis=1)
-    low, high = step * np.minimum(before, rates), step * np.maximum(before, rates)
+    low = step * np.minimum(np.concatenate([none, lowest[:, :-1]], axis=1), lowest)
+    high = step * np.maximum(np.concatenate([none, highest[:, :-1]], axis=1), highest)
     return np.asarray(np.maximum(np.maximum(low - moved, moved - high), 0.0).sum(axis=1))
 
 

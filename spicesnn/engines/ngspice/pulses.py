@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import time as clock
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Hashable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -19,13 +19,8 @@ from spicesnn.devices.foreign import Foreign
 from spicesnn.engines.ngspice import checks
 from spicesnn.engines.ngspice.checks import AnswerRejectedError
 from spicesnn.engines.ngspice.circuit import Answer, Circuit, Circuits, Job, array_key, build
-from spicesnn.engines.ngspice.laws import (
-    Solved,
-    kirchhoff,
-    largest_state_error,
-    state_defect,
-    state_error,
-)
+from spicesnn.engines.ngspice.laws import Solved, kirchhoff
+from spicesnn.engines.ngspice.movement import Finer, check_movement, known_well_enough, movement
 from spicesnn.engines.ngspice.pool import Pool
 from spicesnn.engines.ngspice.reads import altered_values, solved_array
 from spicesnn.engines.ngspice.ways import PULSES, Way, led
@@ -35,10 +30,6 @@ from spicesnn.netlist.cells import needs_models
 from spicesnn.netlist.deck import Deck
 from spicesnn.netlist.pulse_deck import pulse_deck
 
-LARGEST_DEFECT = 1e-4
-"""Of a state's range, summed over a transient; 1e-6 is what sound ones have."""
-LARGEST_RANGE = 10.0
-"""Volts of a state node that count as its range where the bounds are wider."""
 LONGEST_ALTER = 1000
 """Characters of a command; a waveform with more points stands in the deck, which is then parsed for
 it."""
@@ -50,7 +41,7 @@ def pulse(
     array: Crossbar,
     waveform: CheckedWaveform,
     accuracy: TransientAccuracy,
-    finer: Callable[[TransientAccuracy, float | None], TransientAccuracy | None] | None = None,
+    finer: Finer | None = None,
 ) -> PulseResult:
     """Apply a waveform and return the array afterwards.
 
@@ -61,9 +52,7 @@ def pulse(
     array : Crossbar
     waveform : CheckedWaveform
     accuracy : TransientAccuracy
-    finer : callable, optional
-        Returns the tolerances to run it with again, from those it was run with and the error of the
-        states that came of them, or None.
+    finer : Finer, optional
     """
     began = clock.perf_counter()
     ways: Counter[str] = Counter()
@@ -78,9 +67,7 @@ def pulse(
         spent[:] += done.seconds, done.cpu_seconds
         return done
 
-    done = run(accuracy)
-    while finer is not None and (wanted := finer(accuracy, done.state_error)) is not None:
-        accuracy, done = wanted, run(wanted)
+    accuracy, done = known_well_enough(run, accuracy, finer)
     lines = done.waveforms
     return PulseResult(
         array=array if done.states is None else array.with_state(within_bounds(array, done.states)),
@@ -233,7 +220,7 @@ class Applied:
     residual : float
         Largest violation of the current law, ampere.
     state_error : float or None
-        What the errors of the steps come to in the states (`largest_state_error`); None for a
+        What the errors of the steps come to in the states (`Movement`); None for a
         user's own sub-circuit, whose rates are not known.
     seconds, cpu_seconds : float
     """
@@ -274,7 +261,18 @@ def checked(
         array.device.check_held(solved.word - solved.bit, at_points)
         error = None
     elif at_points is not None:
-        error = _check_movement(array, time, at_points, solved, gates, answer)
+        assert array.device is not None
+        moved = movement(
+            array.device,
+            time,
+            solved.word - solved.bit,
+            at_points,
+            array.state_or_zeros().reshape(len(at_points), *array.shape),
+            array.gate_of_cells(gates),
+            array.stuck,
+        )
+        check_movement(array.device, moved, answer.log)
+        error = moved.state_error
     return Applied(
         waveforms=_from_start(waveform, time, solved),
         states=states,
@@ -298,46 +296,6 @@ def _check_currents(array: Crossbar, solved: Solved, answer: Answer) -> float:
             answer.log,
         )
     return float(residual.max())
-
-
-def _check_movement(
-    array: Crossbar,
-    time: Floats,
-    states: Floats,
-    solved: Solved,
-    gates: Floats | None,
-    answer: Answer,
-) -> float:
-    """Check the state equation over every step of every cell, states (states, n, rows, cols): wrong
-    parameters or starts show here. Return the `largest_state_error`."""
-    device = array.device
-    assert device is not None
-    count = len(states)
-    volts, cell_gates = solved.word - solved.bit, array.gate_of_cells(gates)
-
-    def rate(at: Floats) -> Floats:
-        found = np.asarray(device.rate(volts, at if count > 1 else at[0], cell_gates))
-        found = np.broadcast_to(found.reshape(-1, *found.shape[-3:]), at.shape)
-        return found if array.stuck is None else np.where(array.stuck, 0.0, found)
-
-    rates = rate(states)
-    shape = (count, *array.shape)
-    defect = state_defect(time, states, rates, array.state_or_zeros().reshape(shape))
-    low, high = (
-        np.broadcast_to(np.asarray(b, dtype=float), array.state_or_zeros().shape).reshape(shape)
-        for b in device.bounds()
-    )
-    span = np.minimum(high - low, LARGEST_RANGE * np.asarray(device.state_scale)[:, None, None])
-    share = defect / span
-    if np.any(share > (30 * LARGEST_DEFECT if array.gated else LARGEST_DEFECT)):
-        k, i, j = np.unravel_index(int(np.argmax(share)), shape)
-        raise AnswerRejectedError(
-            f"ngspice moved state {device.state_names[k]} of cell ({i}, {j}) against its state"
-            f" equation, by {share[k, i, j]:.3g} of its range",
-            answer.log,
-        )
-    errors = state_error(time, states, rate, rates, (low[:, None], high[:, None]))
-    return largest_state_error(errors, rates, float(time[-1]), span)
 
 
 def _from_start(waveform: CheckedWaveform, time: Floats, solved: Solved) -> Waveforms:

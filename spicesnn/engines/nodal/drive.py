@@ -28,8 +28,8 @@ def drive_device(
 ) -> IVCurve:
     """Integrate ``dx/dt = rate(v(t), x)`` and record current and state.
 
-    LSODA changes between Adams and BDF formulas as the device becomes stiff. No step crosses a
-    breakpoint of the stimulus.
+    LSODA changes between Adams and BDF formulas as a device of one state becomes stiff; those of
+    several states, of which one is quick, keep BDF. No step crosses a breakpoint of the stimulus.
 
     Parameters
     ----------
@@ -210,20 +210,25 @@ class _OneCell:
             if np.all(np.isfinite(found)):
                 return found / self._scale
         # Where compiled code has no answer the device says why.
-        rate = np.asarray(self._device.rate(volts, state, self._gate), dtype=float)
-        return rate.reshape(self._count) / self._scale
+        return self._own_rates(volts, state.reshape(self._count)) / self._scale
+
+    def _own_rates(self, volts: Floats, state: Floats) -> Floats:
+        """Return the device's rates at one voltage (1, 1) and state, (states,)."""
+        rate = self._device.rate(volts, self._shaped(state[:, None]), self._gate)
+        return np.asarray(rate, dtype=float).reshape(self._count)
 
     def _slopes(self, time: float, fraction: Floats) -> Floats:
         """Return ∂rate/∂state, (states, states): LSODA's own differences mistake the ramp at a bound
         for a plain."""
         volts, state = self._at(time, fraction)
-        if self._compiled is not None:
+        rates = self._compiled or self._own_rates
+        if self._count > 1 or self._compiled is not None:
             flat, slopes = state.reshape(self._count), np.empty((self._count, self._count))
             for k in range(self._count):
                 down, up = flat.copy(), flat.copy()
                 down[k] = max(flat[k] - _DIFFERENCE * self._scale[k], self._low[k])
                 up[k] = min(flat[k] + _DIFFERENCE * self._scale[k], self._high[k])
-                rise = self._compiled(volts, up) - self._compiled(volts, down)
+                rise = rates(volts, up) - rates(volts, down)
                 slopes[:, k] = rise / self._scale * (self._scale[k] / (up[k] - down[k]))
             if self._count > 1 or np.all(np.isfinite(slopes)):
                 return np.where(np.isfinite(slopes), slopes, 0.0)
@@ -256,7 +261,7 @@ class _OneCell:
     def _stops(self) -> bool:
         """Whether the device may stop its state at a bound by a comparison, which no formula of
         LSODA gets across."""
-        return self._count == 1 and isinstance(self._device, Foreign)
+        return self._count == 1 and (self._device.stops or isinstance(self._device, Foreign))
 
     def _free(
         self,
@@ -287,17 +292,13 @@ class _OneCell:
             lambda s, z: span * self._rate(min(within[0] + s * span, end), z),
             (first, final),
             start,
-            method="LSODA",
+            method="LSODA" if self._count == 1 else "BDF",
             t_eval=np.append(asked, final) if not times.size or times[-1] < end else asked,
             rtol=tolerance,
             atol=0.01 * tolerance,
             max_step=_LONGEST_STEP,
             events=_BOUNDS if self._stops else None,
-            jac=(
-                (lambda s, z: span * self._slopes(min(within[0] + s * span, end), z))
-                if self._count == 1 or self._compiled is not None
-                else None
-            ),
+            jac=lambda s, z: span * self._slopes(min(within[0] + s * span, end), z),
         )
         if not answer.success or not np.all(np.isfinite(answer.y)):
             raise ConvergenceError(

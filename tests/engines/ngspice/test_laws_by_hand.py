@@ -152,20 +152,20 @@ def test_a_state_that_moves_otherwise_than_its_rate_is_off_by_the_difference() -
     rates = np.full((1, 10, 1, 2), 3.0)
     start = np.zeros((1, 1, 2))
     states = 3.0 * time[None, :, None, None] * np.ones((1, 10, 1, 2))
-    assert state_defect(time, states, rates, start).max() < 1e-12
+    assert state_defect(time, states, rates, rates, start).max() < 1e-12
     wrong = states.copy()
     wrong[0, :, 0, 1] *= 1.1
     np.testing.assert_allclose(
-        state_defect(time, wrong, rates, start)[0, 0], [0.0, 0.3], atol=1e-12
+        state_defect(time, wrong, rates, rates, start)[0, 0], [0.0, 0.3], atol=1e-12
     )
     wrong[0, :, 0, 1] = states[0, :, 0, 1] * 0.9
     # Over the first step, from 0 s, anything between no rate and the first one is right.
     np.testing.assert_allclose(
-        state_defect(time, wrong, rates, start)[0, 0], [0.0, 0.27], atol=1e-12
+        state_defect(time, wrong, rates, rates, start)[0, 0], [0.0, 0.27], atol=1e-12
     )
     late = states + 0.05
     np.testing.assert_allclose(
-        state_defect(time, late, rates, start)[0, 0], [0.05, 0.05], atol=1e-12
+        state_defect(time, late, rates, rates, start)[0, 0], [0.05, 0.05], atol=1e-12
     )
 
 

@@ -27,6 +27,14 @@ def engine() -> Iterator[sn.NgspiceEngine]:
 
 def vteam_with(folder: Path, before: str, after: str) -> sn.Crossbar:
     """Return an array whose cells have a SPICE file with one text replaced."""
+    return sn.Crossbar(
+        device=other_vteam(folder, before, after),
+        state=STATE,
+        wires=sn.Wires(word_line_ohm=2.0, bit_line_ohm=2.0),
+    )
+
+
+def other_vteam(folder: Path, before: str, after: str) -> sn.devices.VTEAM:
     text = model_file("vteam.lib").read_text(encoding="utf-8")
     assert before in text
     (folder / "vteam.lib").write_text(text.replace(before, after), encoding="utf-8")
@@ -34,9 +42,7 @@ def vteam_with(folder: Path, before: str, after: str) -> sn.Crossbar:
     class Other(sn.devices.VTEAM):
         model: ClassVar[str] = str(folder / "vteam.lib")
 
-    return sn.Crossbar(
-        device=Other(), state=STATE, wires=sn.Wires(word_line_ohm=2.0, bit_line_ohm=2.0)
-    )
+    return Other()
 
 
 def test_the_same_text_elsewhere_is_taken(engine: sn.NgspiceEngine, tmp_path: Path) -> None:
@@ -81,3 +87,20 @@ def test_another_current_is_refused(
     array = vteam_with(tmp_path, before, after)
     with pytest.raises(NgspiceError, match="violates Kirchhoff's current law"):
         engine.pulse(array, PULSE)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "what"),
+    [
+        ("k_rise={", "k_rise={1.05*", "moved state w"),
+        ("v(p,n)/{v_off} - 1)^{alpha_off}", "v(p,n)/{v_off} - 1)^(1.05*{alpha_off})", "moved"),
+        ("bi p n i = v(p,n)/", "bi p n i = 1.01*v(p,n)/", r"ngspice's current of vteam is"),
+    ],
+)
+def test_a_curve_of_another_device_is_refused(
+    engine: sn.NgspiceEngine, tmp_path: Path, before: str, after: str, what: str
+) -> None:
+    sn.iv(other_vteam(tmp_path, "uramp", "uramp"), engine=engine)
+    (tmp_path / "changed").mkdir()
+    with pytest.raises(NgspiceError, match=what):
+        sn.iv(other_vteam(tmp_path / "changed", before, after), engine=engine)
