@@ -44,7 +44,7 @@ import keyword
 import math
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ import numpy as np
 from spicesnn import units
 from spicesnn.devices.base import Device, parameter
 from spicesnn.devices.foreign import Foreign, ForeignState, ForeignSubcircuit
+from spicesnn.devices.importers.ambient import told
 from spicesnn.devices.importers.cards import library_of
 from spicesnn.devices.importers.closed import NotClosedError, closed
 from spicesnn.devices.importers.dialects import SpiceDialect
@@ -124,10 +125,13 @@ def load_foreign(descriptor: Path | str, *, trust: bool = False) -> Device:
         return load_verilog(path, raw)
     table = _table(path, raw)
     netlist = path.parent / table["file"]
-    read = _as_it_stands if trust or trusted() else _understood
     init = _init(path, table, trust=trust or trusted())
     try:
-        circuit, given, equations = read(path, table, netlist)
+        circuit, given, equations = (
+            _as_it_stands(path, table, netlist)
+            if trust or trusted()
+            else _understood(path, table, netlist, init)
+        )
     except RecursionError:
         raise UnsupportedNetlistError(
             f"{netlist}: parameters or expressions are too deep inside one another"
@@ -220,11 +224,12 @@ def _texts(where: str, entry: Any) -> Iterator[tuple[str, str]]:
 
 
 def _understood(
-    path: Path, table: dict[str, Any], netlist: Path
+    path: Path, table: dict[str, Any], netlist: Path, init: Sequence[str]
 ) -> tuple[ForeignSubcircuit, dict[str, str], Stored | str]:
     """Return a sub-circuit written again from what was understood of it, its parameters, and its
     equations or why it has none."""
     library = library_of(read_cards(netlist, path.parent))
+    library.bench = told(library.bench, init, str(path))
     name = table["subckt"].lower()
     if name not in library.subckts:
         known = ", ".join(library.subckts) or "none"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from spicesnn.devices.importers.ambient import says_temperature
 from spicesnn.devices.importers.cards import (
     Card,
     Library,
@@ -253,8 +254,12 @@ def guess(
         dialect=found,
         decided=dialect is None,
         part=part,
-        cards=tuple(card for card in cards if card not in library.bench and card.text != ".end"),
-        bench=tuple(library.bench),
+        cards=tuple(
+            card
+            for card in cards
+            if (card not in library.bench or says_temperature(card)) and card.text != ".end"
+        ),
+        bench=tuple(card for card in library.bench if not says_temperature(card)),
         pins={"p": p, "n": n},
         unused=unused,
         states=states,

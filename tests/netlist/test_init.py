@@ -130,6 +130,14 @@ def test_an_option_of_a_descriptor_acts_on_its_device_alone(engine, tmp_path):
         assert amps(engine, device, 0.1) == pytest.approx(0.1 / ohm, rel=1e-6)
 
 
+def test_an_option_of_a_descriptor_is_the_temperature_of_a_translated_text(engine, tmp_path):
+    text = ".subckt words p n\nr1 p n {1k*(temper+273.15)/300.15} tc1=0.01\n.ends\n.temp 40\n"
+    for init, celsius in (("", 40.0), ('init = ["option temp=127"]', 127.0)):
+        device = load_foreign(described(tmp_path, text, init))
+        ohm = 1e3 * (celsius + 273.15) / 300.15 * (1 + 0.01 * (celsius - 27.0))
+        assert amps(engine, device, 0.1) == pytest.approx(0.1 / ohm, rel=1e-6)
+
+
 def test_few_workers_are_told_anew(tmp_path):
     cold = warm(tmp_path, name="cold")
     hot = warm(tmp_path, 'init = ["option temp=127"]', name="hot")

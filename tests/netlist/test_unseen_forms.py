@@ -373,3 +373,26 @@ def test_a_switch_of_pspice_is_the_one_that_ngspice_has_for_it(von, voff):
     for dialect in (SpiceDialect.LTSPICE, SpiceDialect.NGSPICE):
         with pytest.raises(UnsupportedNetlistError, match="line 4: the model type 'vswitch'"):
             translate(library_of(cards_of(text, "d.lib")), "d", dialect, {})
+
+
+def test_a_switch_of_pspice_by_a_current_is_the_one_by_a_voltage_of_the_same_size():
+    """The reference is the code model pswitch of ngspice behind a source of 1 V for 1 A."""
+    model = "ron=1k roff=100k ion=0.6m ioff=0.2m"
+    text = f".subckt d a b\nv1 a m 0\nr1 m b 1k\nw1 a b v1 sw\n.model sw iswitch({model})\n.ends"
+    part = translate(library_of(cards_of(text, "d.lib")), "d", SpiceDialect.PSPICE, {})
+    theirs = (
+        ".subckt d a b\nv1 a m 0\nr1 m b 1k\nh1 c 0 v1 1\na1 %gd(c 0) %gd(a b) sw\n"
+        ".model sw pswitch(cntl_on=0.6m cntl_off=0.2m r_on=1k r_off=100k log=TRUE)\n.ends"
+    )
+    runs = [
+        run_batch(f"* s\n{made}\nva a 0 0\nx1 a 0 d\n.dc va -1 1 0.04\n.save v(a) i(va)\n.end\n")
+        for made in (write(part).text, theirs)
+    ]
+    assert runs[0]["i(va)"] == pytest.approx(runs[1]["i(va)"], rel=1e-5, abs=1e-12)
+    volts = np.array([-1.0, 0.1, 0.4, 0.9])
+    ohm = np.array([1e5, 1e5, 1e4, 1e3])  # half-way between the currents: √(Ron·Roff)
+    found = closed(part, "a", "b", []).everything(volts, [], {})[0]
+    assert found == pytest.approx(volts / 1e3 + volts / ohm, rel=1e-12)
+    for dialect in (SpiceDialect.LTSPICE, SpiceDialect.NGSPICE):
+        with pytest.raises(UnsupportedNetlistError, match="line 4: 'w1' is a switch by a current"):
+            write(translate(library_of(cards_of(text, "d.lib")), "d", dialect, {}))

@@ -388,7 +388,7 @@ class _Blocks:
 
 def _subckt(card: Card, around: Subckt | None) -> Subckt:
     head, given = assignments(re.sub(r"\bparams\s*:", " ", card.text))
-    parts = split(head)[1:]
+    parts = split(head.replace("(", " ").replace(")", " "))[1:]
     if not parts or not re.fullmatch(_NAME, parts[0]):
         raise card.error("expected .subckt NAME PIN PIN …")
     for pin in parts[1:]:

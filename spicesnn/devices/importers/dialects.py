@@ -109,12 +109,6 @@ _TEMPERATURE = {
     SpiceDialect.PSPICE: "temp",
     SpiceDialect.HSPICE: "temper",
 }
-_CELSIUS = {
-    SpiceDialect.NGSPICE: 27.0,
-    SpiceDialect.LTSPICE: 27.0,
-    SpiceDialect.PSPICE: 27.0,
-    SpiceDialect.HSPICE: 25.0,
-}
 
 
 def number(value: float) -> Term:
@@ -183,11 +177,14 @@ class Meaning:
         parameter.
     nonnegative : callable
         Whether a parameter, by its name, cannot be below 0.
+    celsius : Term
+        Temperature of the circuit.
     """
 
     dialect: SpiceDialect
     behavioural: bool
     nonnegative: Callable[[str], bool]
+    celsius: Term
 
     # -- numbers and names ------------------------------------------------------------------------
 
@@ -243,7 +240,7 @@ class Meaning:
         if name in _CONSTANTS[self.dialect]:
             return number(_CONSTANTS[self.dialect][name])
         if name == _TEMPERATURE[self.dialect]:
-            return number(_CELSIUS[self.dialect])
+            return self.celsius
         if name == "hertz" and self.dialect is SpiceDialect.NGSPICE:
             return opaque("is the frequency of an analysis", name)
         if name == "time":

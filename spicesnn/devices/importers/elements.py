@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from spicesnn.devices.importers.ambient import Ambient
 from spicesnn.devices.importers.cards import Card, assignments, bare, split
 from spicesnn.devices.importers.dialects import (
     ONE,
@@ -30,6 +31,9 @@ _WAVES = re.compile(
 _HINTS = frozenset({"tripdv", "tripdt"})
 """What a card may say about the steps of its own simulator: nothing of the circuit."""
 _RATINGS = frozenset({"tol", "pwr", "v", "irms", "mfg", "type", "dtemp"})
+_WARMTH = frozenset({"tc", "tc1", "tc2"})
+_MODIFIERS = frozenset({"max", "min", "abs", "scale"})
+"""What HSPICE does to the value of a controlled source."""
 _GEOMETRY = frozenset({"w", "l", "m", "ad", "as", "pd", "ps", "nrd", "nrs", "area"})
 TRANSISTORS = {"d": 2, "q": 3, "j": 3, "m": 4}
 """Nodes of what is passed on with its model."""
@@ -53,11 +57,12 @@ class Element:
         As in the text, lower case.
     kind : str
         ``r``, ``c``, ``v`` (a constant voltage), ``bi`` and ``bv`` (a current, a voltage that is an
-        expression), ``x``, ``d``, ``q``, ``j``, ``m``, ``s``, or ``opaque``.
+        expression), ``x``, ``d``, ``q``, ``j``, ``m``, ``s`` and ``w`` (switches by a voltage and by
+        a current), or ``opaque``.
     nodes : tuple of str
     card : Card
     value : Term | None
-        Ohm, farad, volt, ampere.
+        Ohm, farad, volt, ampere; of a switch by a current that current.
     initial : Term | None
         Of a capacitor, volt.
     of : str
@@ -84,10 +89,12 @@ class Grammar:
     ----------
     dialect : SpiceDialect
     understand : callable
+    ambient : Ambient
     """
 
     dialect: SpiceDialect
     understand: Understand
+    ambient: Ambient
 
     def node(self, word: str) -> str:
         """Return a node's name, ``0`` for every spelling of the ground."""
@@ -95,6 +102,8 @@ class Grammar:
             return "0"
         if word in ("gnd!", "ground") and self.dialect is SpiceDialect.HSPICE:
             return "0"
+        if re.search(r"[(){}='\"]", word):
+            raise WordError(word, "is no name of a node")
         if ":" in word:  # LTspice's way into a sub-circuit
             return word.replace(":", ".")
         if word.endswith("!"):
@@ -110,7 +119,8 @@ class Grammar:
             It says it in a way that the dialect does not have.
         """
         name, _, rest = card.text.partition(" ")
-        rest = rest.strip()
+        # Brackets part words as blanks do: r1 (a b) 1k.
+        rest = re.sub(r"^\(([^(){}'=]*)\)", r"\1 ", rest.strip())
         read = getattr(self, f"_{name[0]}", None)
         if read is None:
             return self._unknown(name, card, rest)
@@ -128,7 +138,6 @@ class Grammar:
             "t": "a line with a memory of its own",
             "o": "a line with a memory of its own",
             "u": "a line or a digital part",
-            "w": "a switch with a memory of its own",
             "n": "a compiled model",
         }
         nodes = tuple(self.node(word) for word in split(assignments(rest)[0])[:2])
@@ -157,6 +166,7 @@ class Grammar:
         nodes, words, given = self._parts(name, rest, 2)
         texts = [*words, *(value for key, value in given if key in ("r", "value", "res"))]
         copies, given = self._copies(name, card, given)
+        warmth, given = self._warmth(card, given)
         if (left := self._left(given, {"r", "value", "res"})) is not None or len(texts) != 1:
             return self._opaque(
                 name,
@@ -166,9 +176,10 @@ class Grammar:
             )
         text = bare(texts[0])
         if re.search(r"\b[vi]\s*\(", text):  # a resistor that depends on voltages
-            value = build("/", _across(nodes), self.understand(text, card, True), word=name)
+            ohm = build("*", warmth, self.understand(text, card, True))
+            value = build("/", _across(nodes), ohm, word=name)
             return Element(name, "bi", nodes, card, value=build("*", copies, value))
-        value = self.understand(text, card, False)
+        value = build("*", warmth, self.understand(text, card, False))
         if value == ZERO:  # ngspice takes it as 1 mΩ; a source of 0 V is what was meant
             return Element(name, "v", nodes, card, value=value)
         value = value if copies == ONE else build("/", value, copies)
@@ -179,6 +190,7 @@ class Grammar:
         texts = [*words, *(value for key, value in given if key in ("c", "value"))]
         start = next((value for key, value in given if key == "ic"), None)
         copies, given = self._copies(name, card, given)
+        warmth, given = self._warmth(card, given)
         left = self._left(given, {"c", "value", "ic"})
         if left is not None or len(texts) != 1 or re.search(r"\b[vi]\s*\(", texts[0]):
             return self._opaque(
@@ -193,7 +205,9 @@ class Grammar:
             "c",
             nodes,
             card,
-            value=build("*", copies, self.understand(bare(texts[0]), card, False)),
+            value=build(
+                "*", build("*", copies, warmth), self.understand(bare(texts[0]), card, False)
+            ),
             initial=initial,
         )
 
@@ -210,11 +224,34 @@ class Grammar:
             raise WordError(f"m={texts[0]}", "is no number of copies; expected one above 0")
         return copies, [entry for entry in given if entry[0] != "m"]
 
+    def _warmth(
+        self, card: Card, given: list[tuple[str, str]]
+    ) -> tuple[Term, list[tuple[str, str]]]:
+        """Return what the temperature makes of a resistance or a capacitance, as a factor, 1 +
+        tc1·ΔT + tc2·ΔT², and the card's other properties; ΔT = temp + dtemp − tnom."""
+        texts = {key: value for key, value in given if key in _WARMTH | {"dtemp"}}
+        listed = split(bare(texts.pop("tc", "0")).replace(",", " "))
+        listed = [*listed, "0"][:2] if len(listed) < 2 else listed
+        if len(listed) > 2:
+            raise WordError("tc=", "takes one or two numbers")
+        first, second = (
+            self.understand(bare(texts.get(key, text)), card, False)
+            for key, text in zip(("tc1", "tc2"), listed, strict=True)
+        )
+        rest = [entry for entry in given if entry[0] not in _WARMTH]
+        if first == second == ZERO:
+            return ONE, rest
+        more = self.understand(bare(texts.get("dtemp", "0")), card, False)
+        away = build("-", build("+", self.ambient.celsius, more), self.ambient.nominal)
+        if away == ZERO:
+            return ONE, rest
+        return build("+", ONE, build("*", away, build("+", first, build("*", away, second)))), rest
+
     def _left(self, given: list[tuple[str, str]], known: set[str]) -> str | None:
         """Return the first property that would change the element, or None."""
         for key, value in given:
             neutral = (key == "m" and value == "1") or (
-                key in ("tc1", "tc2", "tc", "rser", "lser") and set(value) <= set("0. ,")
+                key in ("rser", "lser") and set(value) <= set("0. ,")
             )
             if key not in known and key not in _RATINGS | _HINTS and not neutral:
                 return f"{key}={value}"
@@ -326,17 +363,20 @@ class Grammar:
                 )
             text, given = self._group(match.group(2))
             copies, given = self._copies(name, card, given)
+            value = self.understand(bare(text), card, True)
+            value, given = self._modified(value, card, given)
             left = self._left(given, set())
             if left is not None:
                 return self._opaque(name, card, nodes, f"{name!r}: {left} is not translated")
-            value = build("*", copies, self.understand(bare(text), card, True))
-            return Element(name, kind, nodes, card, value=value)
+            return Element(name, kind, nodes, card, value=build("*", copies, value))
+        if self.dialect is SpiceDialect.HSPICE:
+            body = re.sub(r"^(?:vcvs|voltage)\b" if kind == "bv" else r"^vccs\b", "", body).strip()
         if body.startswith("poly"):
             return Element(
                 name, kind, nodes, card, value=self._polynomial(name, card, body, by_current=False)
             )
         if re.match(
-            r"(laplace|freq|chebyshev|delay|vccs|vcvs|vcr|vccap|pwl|npwl|ppwl|and|or|nand|nor|opamp|transformer)\b",
+            r"(laplace|freq|chebyshev|delay|vccap|pwl|npwl|ppwl|and|or|nand|nor|opamp|transformer)\b",
             body,
         ):
             return self._opaque(name, card, nodes, f"{name!r}: {split(body)[0]} is not translated")
@@ -347,11 +387,42 @@ class Grammar:
             if "{" not in head and "'" not in head
             else split(head)
         )
-        if len(parts) != 3 or self._left(given, set()) is not None:
+        pairs: list[tuple[float, float]] = []
+        if self.dialect is SpiceDialect.LTSPICE and [key for key, _ in given] == ["table"]:
+            pairs, given = self._pairs(card, given[0][1]), []
+        if len(parts) != (2 if pairs else 3):
             return self._opaque(name, card, nodes, f"{name!r}: {body[:40]!r} is not translated")
         control = Term("v", names=(self.node(parts[0]), self.node(parts[1])), word=name)
-        gain = build("*", copies, self.understand(bare(parts[2]), card, False))
-        return Element(name, kind, nodes, card, value=build("*", gain, control, word=name))
+        if pairs:
+            return Element(name, kind, nodes, card, value=table(control, pairs, "table"))
+        value = build("*", self.understand(bare(parts[2]), card, False), control, word=name)
+        value, given = self._modified(value, card, given)
+        if self._left(given, set()) is not None:
+            return self._opaque(name, card, nodes, f"{name!r}: {body[:40]!r} is not translated")
+        return Element(name, kind, nodes, card, value=build("*", copies, value))
+
+    def _modified(
+        self, value: Term, card: Card, given: list[tuple[str, str]]
+    ) -> tuple[Term, list[tuple[str, str]]]:
+        """Return the value of a controlled source of HSPICE as ``max=`` and ``min=``, ``abs=1`` or
+        ``scale=`` make it, and the card's other properties; which of several comes first the
+        reference does not say, so they stay then."""
+        texts = {key: text for key, text in given if key in _MODIFIERS}
+        kinds = {"limit" if key in ("max", "min") else key for key in texts}
+        if self.dialect is not SpiceDialect.HSPICE or len(kinds) != 1:
+            return value, given
+        terms = {key: self.understand(bare(text), card, False) for key, text in texts.items()}
+        if "scale" in terms:
+            value = build("*", terms["scale"], value)
+        if "abs" in terms:
+            if terms["abs"] not in (ZERO, ONE):
+                return value, given
+            value = build("abs", value) if terms["abs"] == ONE else value
+        if "min" in terms:
+            value = build("max", value, terms["min"])
+        if "max" in terms:
+            value = build("min", value, terms["max"])
+        return value, [entry for entry in given if entry[0] not in _MODIFIERS]
 
     def _group(self, text: str) -> tuple[str, list[tuple[str, str]]]:
         """Return an expression in braces or quotes and what follows it; a bare one up to its
@@ -402,13 +473,17 @@ class Grammar:
         match = re.fullmatch(r"\s*(\{[^{}]*\}|'[^']*')\s*=?\s*(.*)", text, re.S)
         if match is None:
             raise WordError("table", "expected {expression} = (x, y) (x, y) …")
-        words = split(match.group(2).replace("(", " ").replace(")", " "))
+        points = self._pairs(card, match.group(2))
+        made = rounded_table if self.dialect is SpiceDialect.NGSPICE else table
+        return made(self.understand(bare(match.group(1)), card, True), points, "table")
+
+    def _pairs(self, card: Card, text: str) -> list[tuple[float, float]]:
+        """Return the numbers of a table, two by two, brackets around any of them."""
+        words = split(text.replace("(", " ").replace(")", " "))
         values = [self.understand(word, card, False) for word in words]
         if len(values) < 2 or len(values) % 2 or any(v.op != "num" for v in values):
             raise WordError("table", "expected pairs of numbers")
-        points = [(a.value, b.value) for a, b in zip(values[::2], values[1::2], strict=True)]
-        made = rounded_table if self.dialect is SpiceDialect.NGSPICE else table
-        return made(self.understand(bare(match.group(1)), card, True), points, "table")
+        return [(a.value, b.value) for a, b in zip(values[::2], values[1::2], strict=True)]
 
     def _polynomial(self, name: str, card: Card, text: str, *, by_current: bool) -> Term:
         """Return POLY(n): c₀ + Σ cᵢ·xᵢ + Σ cᵢⱼ·xᵢ·xⱼ + …, in SPICE's order of the coefficients."""
@@ -476,6 +551,13 @@ class Grammar:
         return Element(name, name[0], nodes, card, of=words[0], given=tuple(values))
 
     _d = _q = _j = _m = _modelled
+
+    def _w(self, name: str, card: Card, rest: str) -> Element:
+        nodes, words, given = self._parts(name, rest, 2)
+        if len(words) != 2 or given:
+            return self._opaque(name, card, nodes, f"{name!r}: {rest[:40]!r} is not translated")
+        control = Term("i", names=(words[0],), word=name)
+        return Element(name, "w", nodes, card, value=control, of=words[1])
 
     def _s(self, name: str, card: Card, rest: str) -> Element:
         if self.dialect is SpiceDialect.HSPICE:

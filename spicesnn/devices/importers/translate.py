@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+from spicesnn.devices.importers.ambient import ambient, option_of
 from spicesnn.devices.importers.cards import Card, Library, Subckt, assignments, bare
 from spicesnn.devices.importers.dialects import Meaning, SpiceDialect, build, number, opaque
 from spicesnn.devices.importers.elements import TRANSISTORS, Element, Grammar
@@ -31,9 +32,18 @@ _MODEL_OF = {
     "j": ("njf", "pjf"),
     "m": ("nmos", "pmos"),
     "s": ("sw",),
+    "w": ("iswitch",),
 }
+_USUAL, _OWN_LEVELS = number(27.0), 3
+"""ngspice's temperature, °C; the levels of a transistor whose numbers are listed here."""
+_SIZES = frozenset({"scale", "scalm", "defl", "defw", "defad", "defas", "defnrd", "defnrs"})
+"""Options that are part of a transistor's size."""
 _SWITCH = frozenset({"ron", "roff", "vt", "vh"})
-_SMOOTH = frozenset({"ron", "roff", "von", "voff"})
+_SMOOTH = {
+    "vswitch": {"ron": 1.0, "roff": 1e6, "von": 1.0, "voff": 0.0},
+    "iswitch": {"ron": 1.0, "roff": 1e6, "ion": 1e-3, "ioff": 0.0},
+}
+"""Parameters of PSpice's switches, and what they are where nothing is said."""
 _BIPOLAR = words("""
     is bf nf vaf ikf ise ne br nr var ikr isc nc rb irb rbm re rc cje vje mje tf xtf vtf itf ptf cjc vjc mjc xcjc tr cjs vjs mjs xtb eg
     xti kf af fc tnom level
@@ -165,6 +175,7 @@ def _named(text: str) -> set[str]:
 class _Translator:
     def __init__(self, library: Library, dialect: SpiceDialect) -> None:
         self.library, self.dialect = library, dialect
+        self.ambient = ambient(library.bench, dialect)
         self.steps = 0
         self.trees: dict[str, Term] = {}
         self.words: dict[str, set[str]] = {}
@@ -195,7 +206,7 @@ class _Translator:
                 " pspice"
             )
         names = _Names(self, subckt, call)
-        grammar = Grammar(self.dialect, names.understand)
+        grammar = Grammar(self.dialect, names.understand, self.ambient)
         elements: dict[str, Element] = {}
         for card in subckt.elements:
             if not names.holds(card):
@@ -236,6 +247,8 @@ class _Translator:
                 inner[element.name], live[k] = self.call(element, names, subckt, call)
             elif element.kind in _MODEL_OF:
                 models[element.of] = self.model(element, names)
+                if element.kind in TRANSISTORS:
+                    live[k], models[element.of] = self.warmed(element, *models[element.of])
         made = Part(
             name=self.own_name(subckt.path),
             pins=pins,
@@ -282,22 +295,28 @@ class _Translator:
             raise (ForeignWordError if error.foreign else UnsupportedNetlistError)(text) from None
 
     def smooth(self, element: Element, names: _Names) -> Element:
-        """Return a switch of PSpice between two voltages (VSWITCH) as the source that it is.
+        """Return a switch of PSpice between two voltages or two currents (VSWITCH, ISWITCH) as the
+        source that it is.
 
         PSpice's reference: R = exp(ln√(Ron·Roff) + ln(Ron/Roff)·(1.5·u − 2·u³)), where u is the
-        control voltage's way from the middle of Von and Voff over Von − Voff, between −½ and ½."""
-        if element.kind != "s" or self.dialect is not SpiceDialect.PSPICE:
+        control's way from the middle of Von and Voff over Von − Voff, between −½ and ½."""
+        if element.kind == "w" and self.dialect is not SpiceDialect.PSPICE:
+            why = "is a switch by a current, which is taken in pspice alone (ISWITCH)"
+            return replace(element, kind="opaque", value=opaque(why, element.name))
+        if element.kind not in ("s", "w") or self.dialect is not SpiceDialect.PSPICE:
             return element
         kind, values = self.model(element, names)
-        if kind != "vswitch":
+        if kind not in _SMOOTH:
             return element
-        of = {"ron": number(1.0), "roff": number(1e6), "von": number(1.0), "voff": number(0.0)}
-        of |= dict(values)
-        span = build("-", of["von"], of["voff"])
+        of = {key: number(value) for key, value in _SMOOTH[kind].items()} | dict(values)
+        on, off = of[f"{kind[0]}on"], of[f"{kind[0]}off"]
+        span = build("-", on, off)
         if span == number(0.0):
-            raise element.card.error(f"{element.name!r} has von = voff, and no way between them")
-        control = Term("v", names=element.nodes[2:], word=element.name)
-        middle = build("*", number(0.5), build("+", of["von"], of["voff"]))
+            raise element.card.error(
+                f"{element.name!r} has {kind[0]}on = {kind[0]}off, and no way between them"
+            )
+        control = element.value or Term("v", names=element.nodes[2:], word=element.name)
+        middle = build("*", number(0.5), build("+", on, off))
         u = build("/", build("-", control, middle), span)
         u = build("min", build("max", u, number(-0.5)), number(0.5))
         bend = build("*", u, build("-", number(1.5), build("*", number(2.0), build("*", u, u))))
@@ -312,6 +331,33 @@ class _Translator:
             of="",
             value=build("/", across, ohm, word=element.name),
         )
+
+    def warmed(
+        self, element: Element, kind: str, values: tuple[tuple[str, Term], ...]
+    ) -> tuple[Element, tuple[str, tuple[tuple[str, Term], ...]]]:
+        """Return a diode or a transistor, and its model, with the temperatures that the text or its
+        dialect means; ngspice takes 27 °C for both where nothing is said."""
+        here, nominal = self.ambient.celsius, self.ambient.nominal
+        for term in (here, nominal):
+            if term.op == "opaque":
+                raise element.card.error(f"{term.word!r} {term.names[0]}")
+        sized = option_of(self.library.bench, _SIZES) if element.kind == "m" else None
+        if sized is not None:
+            raise sized[0].error(
+                f"{sized[1]!r} decides how large {element.name!r} is; write its w and l out, and leave"
+                " the option out"
+            )
+        if here != _USUAL:
+            level = dict(values).get("level", number(1.0))
+            if element.kind == "m" and not (level.op == "num" and level.value <= _OWN_LEVELS):
+                raise element.card.error(
+                    f"{element.name!r} is at {here.value:g} °C, which a model of a foundry does not"
+                    " take from its card; put .temp 27 into the file if that is what you want"
+                )
+            element = replace(element, given=(*element.given, ("temp", here)))
+        if nominal != _USUAL and "tnom" not in dict(values):
+            values = (*values, ("tnom", nominal))
+        return element, (kind, values)
 
     def copied(self, element: Element, copies: float) -> Element:
         """Return an element as it stands for all of some copies in parallel: voltages are those of
@@ -369,7 +415,7 @@ class _Translator:
         self.unmixed(element, subckt)
         constants = {key: term for key, term in passed.items() if term.op == "num"}
         variable = {
-            key: Meaning(self.dialect, False, names.nonnegative).positive(term)
+            key: names.meaning(False).positive(term)
             for key, term in passed.items()
             if key not in constants
         }
@@ -489,9 +535,11 @@ class _Translator:
             )
         found = taken[0]
         kind, given, card = found
-        vswitch = kind == "vswitch" and self.dialect is SpiceDialect.PSPICE
-        if kind not in _MODEL_OF[element.kind] and not (vswitch and element.kind == "s"):
-            if kind in ("vswitch", "iswitch"):
+        smooth = self.dialect is SpiceDialect.PSPICE and (
+            (element.kind, kind) in (("s", "vswitch"), ("w", "iswitch"))
+        )
+        if kind not in _MODEL_OF[element.kind] and not smooth:
+            if kind in _SMOOTH:
                 raise ForeignWordError(
                     f"{card.file}, line {card.line}: the model type {kind!r} is not translated"
                 )
@@ -503,13 +551,11 @@ class _Translator:
             if not text:
                 raise card.error(f"{key!r} in a model has no value")
         values = tuple((key, names.understand(bare(text), card, False)) for key, text in given)
-        known = {"s": _SWITCH, "d": _DIODE, "q": _BIPOLAR, "j": _JUNCTION, "m": _MOSFET}[
-            element.kind
-        ]
-        known = _SMOOTH if vswitch else known
+        lists = {"s": _SWITCH, "d": _DIODE, "q": _BIPOLAR, "j": _JUNCTION, "m": _MOSFET}
+        known = frozenset(_SMOOTH[kind]) if smooth else lists[element.kind]
         level = dict(values).get("level", number(1.0))
         if (
-            element.kind == "m" and level.op == "num" and level.value > 3
+            element.kind == "m" and level.op == "num" and level.value > _OWN_LEVELS
         ):  # a model of a foundry has hundreds of numbers
             known = frozenset(
                 key
@@ -637,7 +683,9 @@ class _Names:
 
     def meaning(self, behavioural: bool) -> Meaning:
         """Return what words mean in a source, or in a parameter."""
-        return Meaning(self.owner.dialect, behavioural, self.nonnegative)
+        return Meaning(
+            self.owner.dialect, behavioural, self.nonnegative, self.owner.ambient.celsius
+        )
 
     def parameter(self, name: str, card: Card) -> Term:
         """Return what a parameter stands for."""
@@ -742,7 +790,8 @@ class _Names:
             if raw.op == "i":
                 return raw
             nodes = tuple(
-                Grammar(self.owner.dialect, self.understand).node(node) for node in raw.names
+                Grammar(self.owner.dialect, self.understand, self.owner.ambient).node(node)
+                for node in raw.names
             )
             return replace(raw, names=nodes)
         args = tuple(self.walk(a, card, meaning, formals, depth) for a in raw.args)

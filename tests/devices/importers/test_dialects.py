@@ -298,6 +298,11 @@ FORMS = {
     "x1 a o sub params: gain=4": lambda x: 4 * x,
     "x1 a o sub\n": lambda x: 5 * x,
     "b1 a o r=1k+0*V(a)\nr2 o 0 1k": lambda x: x / 2,
+    "e1 (o 0) (a 0) 3": lambda x: 3 * x,
+    "r1 (a,o) 1k\nr2 ( o 0 ) 1k": lambda x: x / 2,
+    "g1 (0 o) value={2*V(a)}\nr1 o 0 1": lambda x: 2 * x,
+    "x1 (a o) sub params: gain=4": lambda x: 4 * x,
+    "e1 o 0 a 0 table=(-1,0, 1,4)": lambda x: np.interp(x, [-1, 1], [0, 4]),
 }
 
 
@@ -334,6 +339,88 @@ def test_forms_of_elements(cards, wanted):
 
 
 @pytest.mark.parametrize(
+    ("cards", "wanted"),
+    [
+        ("g1 o 0 vccs a 0 2 max=1 min=-3\n", lambda x: np.clip(2 * x, -3, 1)),
+        ("g1 o 0 cur='v(a)**3' max=1\n", lambda x: np.minimum(x**3, 1)),
+        ("g1 o 0 a 0 2 abs=1\n", lambda x: 2 * np.abs(x)),
+        ("g1 o 0 poly(1) a 0 1 2\n", lambda x: 1 + 2 * x),
+        ("g1 o 0 cur='v(a)' scale=-2\n", lambda x: -2 * x),
+        ("e1 q 0 vcvs a 0 2 min='-0.5'\ng1 o 0 q 0 1\n", lambda x: np.maximum(2 * x, -0.5)),
+    ],
+)
+def test_what_hspice_does_to_a_controlled_source(cards, wanted):
+    text = f".subckt d a o\nr1 a 0 1\n{cards}.ends"
+    part = translate(library_of(cards_of(text, "d.lib")), "d", SpiceDialect.HSPICE, {})
+    terms = {e.name: e.value for e in part.elements}
+    inner = {"a": X, **({"q": evaluate(terms["e1"], lambda _: X)} if "e1" in terms else {})}
+    found = evaluate(terms["g1"], lambda term: inner[term.names[0]])
+    assert np.broadcast_to(found, X.shape) == pytest.approx(wanted(X), rel=1e-12)
+    both = text.replace("max=1", "max=1 scale=2")
+    if both != text:
+        with pytest.raises(UnsupportedNetlistError, match="is not translated"):
+            write(translate(library_of(cards_of(both, "d.lib")), "d", SpiceDialect.HSPICE, {}))
+
+
+WARM = """.temp 85
+.options tnom=30 reltol=1e-4
+.subckt d (a b) al=1m
+r1 (a c) 1k tc1={2*al} tc2=-4e-6
+r2 c b 2k tc=3e-3,1e-6 dtemp=10
+r3 c b 5k dtemp=3
+b1 a b i=1m*v(a,b)*exp(-(temper+273.15)/300)
+d1 a b dm
+.model dm d(is=1e-15 n=1.5 rs=10)
+.ends
+"""
+
+
+def measured(text, sweep="-0.6 0.8 0.1"):
+    run = run_batch(
+        f"* t\n{text}\nva a 0 0\nx1 a 0 d\n.options reltol=1e-9 abstol=1e-16\n.dc va {sweep}\n"
+        ".save v(a) i(va)\n.end\n"
+    )
+    return -run["i(va)"]
+
+
+def test_a_text_is_at_the_temperature_that_it_says():
+    """The text itself in ngspice is the reference; its resistors, diode and words are read, and
+    written for a circuit of 27 °C."""
+    part = translate(library_of(cards_of(WARM, "d.lib")), "d", SpiceDialect.NGSPICE, {})
+    assert measured(write(part).text) == pytest.approx(measured(WARM), rel=1e-7, abs=1e-15)
+    cold = WARM.replace(".temp 85\n", "")
+    assert np.max(np.abs(measured(cold) / measured(WARM) - 1)) > 0.1
+
+
+def test_a_diode_of_hspice_is_at_25_degrees():
+    """ngspice told of 25 °C is the reference."""
+    text = ".subckt d a b\nd1 a b dm\n.model dm d(is=1e-15 n=1.5 rs=10)\n.ends\n"
+    part = translate(library_of(cards_of(text, "d.lib")), "d", SpiceDialect.HSPICE, {})
+    wanted = measured(f".options temp=25 tnom=25\n{text}", "0.3 0.8 0.1")
+    assert measured(write(part).text, "0.3 0.8 0.1") == pytest.approx(wanted, rel=1e-7)
+    assert np.max(np.abs(measured(text, "0.3 0.8 0.1") / wanted - 1)) > 0.05
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        (".temp 27 85", "line 5: 'temp' is no single number in this file \\(line 1\\)"),
+        (".temp 27\n.option temp=85", "line 6: 'temp' is no single number .* \\(lines 1 and 2\\)"),
+        (".step temp 0 100 10", "line 5: 'temp' is no single number"),
+        (".temp hot", "line 5: 'temp' is no single number"),
+    ],
+)
+@pytest.mark.parametrize("card", ["r1 a b 1k tc1=1m", "b1 a b i=v(a,b)*temp", "d1 a b dm"])
+def test_a_text_of_several_temperatures_is_refused_where_it_matters(said, message, card):
+    text = f"{said}\n.subckt d a b\n.model dm d(is=1f)\nr9 a b 1k\n{card}\n.ends"
+    library = library_of(cards_of(text, "d.lib"))
+    with pytest.raises(UnsupportedNetlistError, match=message):
+        write(translate(library, "d", SpiceDialect.LTSPICE, {}))
+    cold = library_of(cards_of(text.replace(card, "r1 a b 1k"), "d.lib"))
+    assert write(translate(cold, "d", SpiceDialect.LTSPICE, {}))
+
+
+@pytest.mark.parametrize(
     ("cards", "message"),
     [
         ("l1 a b 1m", "line 2: 'l1' is an inductor"),
@@ -345,8 +432,14 @@ def test_forms_of_elements(cards, wanted):
         ("c1 a b q={V(a)**3}", "is not translated"),
         ("r1 a b 1k noise=0", "noise=0 is not translated"),
         ("r1 a b 1k m=2", "m=2 is not translated"),
-        ("r1 a b 1k tc1=1e-3", "tc1=1e-3 is not translated"),
-        ("r1 a b 1k tc=0,2e-6", "tc=0,2e-6 is not translated"),
+        ("r1 a b 1k tc=1,2,3", "'tc=' takes one or two numbers"),
+        ("r1 a b 1k tce=1", "tce=1 is not translated"),
+        (
+            "m1 a b 0 0 nm w=1u l=1u\n.model nm nmos(level=1)\n.option defad=1p",
+            "line 4: 'defad' decides",
+        ),
+        ("r1 a {b} 1k", "line 2: '{b}' is no name of a node"),
+        ("g1 a b a b 1m max=1", "'a b 1m max=1' is not translated"),
         ("e1 a b laplace {V(a)} = {1/s}", "laplace is not translated"),
         ("x1 a b nosuch", "no sub-circuit 'nosuch'"),
         ("x1 a d", "has 2 pins; 1 nodes"),
