@@ -17,17 +17,28 @@ from scipy.sparse import csr_array
 
 from spicesnn.errors import InputError
 from spicesnn.learning.gradients import spike_slope
-from spicesnn.networks.activations import Activation, Clip, LeakyReLU, Threshold
+from spicesnn.networks.activations import (
+    ELU,
+    SLOPES,
+    Activation,
+    Clip,
+    LeakyReLU,
+    Multiplied,
+    Threshold,
+)
 from spicesnn.networks.network import Network
 from spicesnn.networks.nodes import (
     Embed,
     Flatten,
     Node,
     Pad,
+    Part,
     Pooling,
+    Reduced,
     Reshape,
     Scale,
     Shape,
+    Spread,
     Transpose,
     Values,
     Weighted,
@@ -93,8 +104,10 @@ def check(network: Network) -> None:
             (
                 Activation,
                 LeakyReLU,
+                ELU,
                 Clip,
                 Threshold,
+                Multiplied,
                 Pooling,
                 Scale,
                 Reshape,
@@ -102,6 +115,9 @@ def check(network: Network) -> None:
                 Transpose,
                 Embed,
                 Pad,
+                Part,
+                Reduced,
+                Spread,
             ),
         ):
             raise InputError(f"{name}: no error goes back through a node of kind {node.kind}")
@@ -213,7 +229,9 @@ class _Back:
     def flat(self, node: Node, x: Values, delta: Values, shape: Shape) -> Values:
         """The error before a node without memory or weights."""
         values, errors = self._joined(x), self._joined(delta)
-        if isinstance(node, (Activation, LeakyReLU, Clip, Threshold)):
+        if isinstance(node, Multiplied):
+            return np.asarray(errors[:, None] * values[:, ::-1]).reshape(x.shape)
+        if isinstance(node, (Activation, LeakyReLU, ELU, Clip, Threshold)):
             return np.asarray(errors * self._slope(node, values)).reshape(x.shape)
         if isinstance(node, Scale):
             return np.asarray(errors * node.factors).reshape(x.shape)
@@ -250,17 +268,12 @@ class _Back:
             return np.asarray(spike_slope(self.sharpness * (x - node.threshold) / scale))
         if isinstance(node, Activation) and node.name == "step":
             return np.asarray(spike_slope(self.sharpness * x))
-        if isinstance(node, Activation) and node.name == "sigmoid":
-            y = node(x)
-            return np.asarray(y * (1 - y))
-        if isinstance(node, Activation) and node.name == "tanh":
-            return np.asarray(1 - np.tanh(x) ** 2)
         if isinstance(node, Activation):
-            return {"relu": (x > 0).astype(float), "abs": np.sign(x)}.get(
-                node.name, np.ones_like(x)
-            )
+            return SLOPES[node.name](x)
         if isinstance(node, LeakyReLU):
             return np.where(x >= 0, 1.0, node.slope)
+        if isinstance(node, ELU):
+            return node.slope(x)
         assert isinstance(node, Clip)
         return ((x >= node.lowest) & (x <= node.highest)).astype(float)
 

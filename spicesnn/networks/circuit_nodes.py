@@ -97,7 +97,7 @@ class Writer:
                 self._largest(f"{prefix}_{k}", [signals[i] for i in np.flatnonzero(column)])
                 for k, column in enumerate(factors.T)
             ]
-        if node.kind in ("pooling", "scale", "reshape", "transpose", "concatenation", "padding"):
+        if node.kind in _AFFINE:
             factors, constants = _affine(node, shape)
             return [
                 self._linear(
@@ -337,6 +337,21 @@ class Writer:
         return found
 
 
+_AFFINE = frozenset(
+    (
+        "pooling",
+        "scale",
+        "reshape",
+        "transpose",
+        "concatenation",
+        "padding",
+        "part",
+        "reduction",
+        "spread",
+    )
+)
+
+
 def _affine(node: Node, shape: Shape) -> tuple[Values, Values]:
     """What a linear node multiplies by and adds: (inputs, outputs), (outputs,)."""
     size = math.prod(shape)
@@ -352,26 +367,50 @@ def _quantised(code: str, steps: int, signed: bool) -> str:
     return f"max(min(floor({code} + 0.5), {steps}), {-steps if signed else 0})"
 
 
+_LOGISTIC = "1/(1 + exp(-max(min({0}, 500), -500)))"
+_SOFTPLUS = "(max({0}, 0) + ln(1 + exp(-abs({0}))))"
+_FORMS = {
+    "relu": "max({0}, 0)",
+    "sigmoid": _LOGISTIC,
+    "tanh": "tanh({0})",
+    "abs": "abs({0})",
+    "step": "({0} > 0 ? 1 : 0)",
+    "softplus": _SOFTPLUS,
+    "softsign": "{0}/(1 + abs({0}))",
+    "silu": "{0}*" + _LOGISTIC,
+    "hardswish": "{0}*max(min({0}/6 + 0.5, 1), 0)",
+    "mish": "{0}*tanh(" + _SOFTPLUS + ")",
+    "gelu-tanh": "0.5*{0}*(1 + tanh(0.7978845608028654*({0} + 0.044715*{0}*{0}*{0})))",
+}
+"""Activations as ngspice writes them; it has no error function."""
+
+
 def _expressions(node: Node, shape: Shape, signals: Signals) -> list[str] | None:
     """The expression of each output of an activation, None for other nodes."""
     v = [f"v({name})" if name != "0" else "0" for name in signals]
     if isinstance(node, act.Activation) and node.name != "identity":
-        form = {
-            "relu": "max({0}, 0)",
-            "sigmoid": "1/(1 + exp(-max(min({0}, 500), -500)))",
-            "tanh": "tanh({0})",
-            "abs": "abs({0})",
-            "step": "u({0})",
-        }[node.name]
+        form = _FORMS.get(node.name)
+        if form is None:
+            raise InputError(f"the activation {node.name!r} has no function of SPICE for it")
         return [form.format(x) for x in v]
     if isinstance(node, act.LeakyReLU):
-        return [f"max({x}, 0) + {number(node.slope)}*min({x}, 0)" for x in v]
+        return [
+            f"max({x}, 0) + {number(slope)}*min({x}, 0)"
+            for x, slope in zip(v, each(node.slope, shape).tolist(), strict=True)
+        ]
+    if isinstance(node, act.ELU):
+        below = f"{number(node.gain * node.alpha)}*(exp(min({{0}}, 0)/{number(node.width)}) - 1)"
+        form = f"{number(node.gain)}*max({{0}}, 0) + {below}"
+        return [form.format(x) for x in v]
+    if isinstance(node, act.Multiplied):
+        half = len(v) // 2
+        return [f"{a}*{b}" for a, b in zip(v[:half], v[half:], strict=True)]
     if isinstance(node, act.Clip):
         low = [x if node.lowest == -np.inf else f"max({x}, {number(node.lowest)})" for x in v]
         return [x if node.highest == np.inf else f"min({x}, {number(node.highest)})" for x in low]
     if isinstance(node, act.Threshold):
         return [
-            f"u({x} - ({number(t)}))"
+            f"({x} > {number(t)} ? 1 : 0)"
             for x, t in zip(v, each(node.threshold, shape).tolist(), strict=True)
         ]
     if isinstance(node, act.SignOutputs):

@@ -121,9 +121,7 @@ class _Conversion(Generic[_Network]):
     def _linear(node: Node | Population) -> bool:
         if isinstance(node, Pooling):
             return node.what != "max"
-        return getattr(node, "kind", "") in ("reshape", "transpose", "concatenation") or (
-            isinstance(node, Pad) and node.value == 0
-        )
+        return getattr(node, "kind", "") in _LINEAR or (isinstance(node, Pad) and node.value == 0)
 
     def _heard(self, name: str) -> list[str]:
         """What a node listens to, all in one unit."""
@@ -177,6 +175,9 @@ class _Conversion(Generic[_Network]):
             steps=self.steps,
             remarks=(*self.network.remarks, told, *self.left_out),
         )
+
+
+_LINEAR = ("reshape", "transpose", "concatenation", "part", "reduction", "spread")
 
 
 def _scaled(name: str, node: Weighted, unit: float) -> Weighted:

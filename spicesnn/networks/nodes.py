@@ -534,6 +534,70 @@ class Embed(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Part(Node):
+    """Some places along one axis of a sample, in the order of `places`."""
+
+    kind: ClassVar[str] = "part"
+    axis: int
+    places: tuple[int, ...]
+
+    def shape_out(self, shape: Shape) -> Shape:
+        """The shape with as many places along the axis."""
+        if not 0 <= self.axis < len(shape) or not self.places:
+            raise InputError(f"{len(self.places)} places along axis {self.axis} of a shape {shape}")
+        if min(self.places) < 0 or max(self.places) >= shape[self.axis]:
+            raise InputError(
+                f"places {min(self.places)} to {max(self.places)} along axis {self.axis} of a sample"
+                f" of shape {shape}"
+            )
+        return (*shape[: self.axis], len(self.places), *shape[self.axis + 1 :])
+
+    def __call__(self, x: Values) -> Values:
+        return np.take(x, self.places, axis=self.axis + 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reduced(Node):
+    """Sum or average over some axes of a sample, which stay with the size 1."""
+
+    kind: ClassVar[str] = "reduction"
+    what: Literal["sum", "average"]
+    axes: tuple[int, ...]
+
+    def shape_out(self, shape: Shape) -> Shape:
+        """The shape with 1 for these axes."""
+        if not self.axes or not all(0 <= axis < len(shape) for axis in self.axes):
+            raise InputError(
+                f"a {self.what} over the axes {self.axes} of a sample of shape {shape}"
+            )
+        return tuple(1 if k in self.axes else size for k, size in enumerate(shape))
+
+    def __call__(self, x: Values) -> Values:
+        axes = tuple(axis + 1 for axis in self.axes)
+        total = x.sum(axis=axes, keepdims=True)
+        return np.asarray(
+            total if self.what == "sum" else total / math.prod(x.shape[axis] for axis in axes)
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spread(Node):
+    """A sample repeated along its axes of size 1."""
+
+    kind: ClassVar[str] = "spread"
+    shape: tuple[int, ...]
+
+    def shape_out(self, shape: Shape) -> Shape:
+        """The larger shape."""
+        if len(shape) != len(self.shape) or not fits(shape, self.shape):
+            raise InputError(f"a sample of shape {shape} does not spread to {self.shape}")
+        return self.shape
+
+    def __call__(self, x: Values) -> Values:
+        return np.broadcast_to(x, (len(x), *self.shape))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Pad(Node):
     """Zeros (or another constant) around a sample: one pair (before, after) an axis."""
 

@@ -1,25 +1,82 @@
 """Errors carried back through a network are the slopes that small changes of the weights show."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from spicesnn.errors import InputError
 from spicesnn.networks import backward, evaluate
-from spicesnn.networks.activations import Activation, Clip, LeakyReLU
+from spicesnn.networks.activations import (
+    ELU,
+    FUNCTIONS,
+    SLOPES,
+    Activation,
+    Clip,
+    LeakyReLU,
+    Multiplied,
+)
 from spicesnn.networks.competition import CompetingLIF
 from spicesnn.networks.learner import LearningNetwork
+from spicesnn.networks.network import Network
+from spicesnn.networks.nodes import Dense, Part, Reduced, Reshape, Spread
 from spicesnn.networks.on_synapses import Inputs, Neurons
 from spicesnn.networks.populations import IF, LI, LIF, CubaLI, CubaLIF, Integrator
 from spicesnn.networks.projections import AllToAll, Kernels, Lateral, Pool, Projection
 from spicesnn.networks.synapses import Ideal
 
 SMOOTH = {
-    "tanh": Activation("tanh"),
-    "sigmoid": Activation("sigmoid"),
+    **{name: Activation(name) for name in SLOPES},
     "leaky": LeakyReLU(0.1),
+    "leaky, each": LeakyReLU(np.linspace(-0.5, 0.5, 5)),
+    "elu": ELU(alpha=0.7, gain=1.3, width=1.6),
     "clip": Clip(-0.4, 0.6),
-    "abs": Activation("abs"),
 }
+
+
+def test_every_activation_but_the_step_has_a_slope():
+    assert set(FUNCTIONS) - set(SLOPES) == {"step"}
+    x = np.linspace(-4.0, 4.0, 998)
+    for name, slope in SLOPES.items():
+        rise = (FUNCTIONS[name](x + 1e-6) - FUNCTIONS[name](x - 1e-6)) / 2e-6
+        assert slope(x) == pytest.approx(rise, abs=1e-5), name
+    far = np.array([-800.0, 800.0])
+    for name in FUNCTIONS:
+        assert np.all(np.isfinite(FUNCTIONS[name](far))), name
+
+
+def test_products_parts_means_and_spread_values():
+    rng = np.random.default_rng(8)
+    first, last = rng.normal(size=(3, 8)), rng.normal(size=(4, 2))
+    network = Network.chain(
+        [
+            ("first", Dense(first)),
+            ("pair", Reshape((2, 4))),
+            ("product", Multiplied()),
+            ("part", Part(0, (3, 0, 3))),
+            ("mean", Reduced("average", (0,))),
+            ("wide", Spread((4,))),
+            ("last", Dense(last)),
+        ],
+        (3,),
+    )
+    x, errors = rng.normal(size=(5, 3)), rng.normal(size=(5, 2))
+    values = evaluate.run(network, x, keep=frozenset(["input", *network.nodes]))
+    found = backward.slopes(network, values, {}, errors)
+    product = values["product"]
+    assert values["wide"] == pytest.approx(
+        np.repeat((2 * product[:, [3]] + product[:, [0]]) / 3, 4, axis=1)
+    )
+    for i, j in np.ndindex(first.shape):
+        moved = []
+        for step in (1e-6, -1e-6):
+            other = first.copy()
+            other[i, j] += step
+            nodes = {**network.nodes, "first": Dense(other)}
+            moved.append(np.sum(errors * replace(network, nodes=nodes).outputs(x)))
+        assert found["first"].gradient[i, j] == pytest.approx(
+            (moved[0] - moved[1]) / 2e-6, abs=1e-6
+        )
 
 
 def built(projections, populations, inputs, **rest):

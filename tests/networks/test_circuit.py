@@ -9,10 +9,30 @@ import pytest
 import spicesnn as sn
 from spicesnn.crossbar.noise import ReadNoise
 from spicesnn.errors import InputError
-from spicesnn.networks.activations import Activation, Clip, LeakyReLU, Softmax
+from spicesnn.networks.activations import (
+    ELU,
+    FUNCTIONS,
+    Activation,
+    Clip,
+    LeakyReLU,
+    Multiplied,
+    Softmax,
+    Threshold,
+)
 from spicesnn.networks.converters import ADC, DAC
 from spicesnn.networks.network import Network
-from spicesnn.networks.nodes import Convolution, Dense, Flatten, Pooling, Scale
+from spicesnn.networks.nodes import (
+    Convolution,
+    Dense,
+    Embed,
+    Flatten,
+    Part,
+    Pooling,
+    Reduced,
+    Reshape,
+    Scale,
+    Spread,
+)
 from spicesnn.networks.populations import (
     IF,
     LI,
@@ -105,6 +125,41 @@ def test_populations_without_spikes_hold_the_controllers_values(node):
     said = deck.simulate()
     assert said.max_value_error <= 3e-4
     assert said.values["n"].shape == (2, 6, 3)
+
+
+def test_every_activation_of_a_deck_has_the_controllers_values():
+    """Smooth activations, products, parts and sums: as one deck, at 0 too."""
+    made = [
+        *(Activation(name) for name in FUNCTIONS if name not in ("gelu", "erf")),
+        LeakyReLU(np.array([0.1, -0.3, 0.5, 2.0])),
+        ELU(alpha=0.7, gain=1.2, width=1.5),
+        Threshold(np.array([0.0, 0.1, -0.1, 0.2])),
+    ]
+    nodes = {"w": Dense(0.7 * np.eye(4)), "wider": Scale(np.array([1.0, -2.0, 3.0, 5.0]))}
+    edges = [("input", "w"), ("w", "wider")]
+    for k, node in enumerate(made):
+        nodes |= {f"f{k}": node, f"r{k}": Reshape((1, 4)), f"e{k}": Embed(0, k, len(made))}
+        edges += [("wider", f"f{k}"), (f"f{k}", f"r{k}"), (f"r{k}", f"e{k}"), (f"e{k}", "all")]
+    nodes |= {"all": Scale(np.ones(())), "two": Part(0, (3, 1)), "product": Multiplied()}
+    nodes |= {"mean": Reduced("average", (0,)), "wide": Spread((4,)), "out": Scale(np.ones(()))}
+    edges += [("all", "two"), ("two", "product"), ("all", "flat"), ("flat", "mean")]
+    nodes |= {"flat": Reshape((4 * len(made),)), "answers": Reshape((4,))}
+    edges += [("product", "answers"), ("answers", "out"), ("mean", "wide"), ("wide", "out")]
+    nodes |= {
+        "long": Embed(0, 4 * len(made), 4 * len(made) + 4),
+        "begin": Embed(0, 0, 4 * len(made) + 4),
+    }
+    edges += [("flat", "begin"), ("out", "long"), ("begin", "everything"), ("long", "everything")]
+    nodes["everything"] = Scale(np.ones(()))
+    network = Network(nodes=nodes, edges=tuple(edges), input_shape=(4,), output="everything")
+    x = np.array([[0.0, 0.0, 0.0, 0.0], [0.9, -0.4, 0.6, -0.8]])
+    chip = network.on(sn.Hardware(device=VTEAM), seed=0)
+    (deck,) = chip.decks(x)
+    said = deck.simulate().values["everything"]
+    assert said[:, -1] == pytest.approx(chip.outputs(x), abs=1e-6)
+    erf = Network.chain([("w", Dense(np.eye(2))), ("g", Activation("gelu"))], (2,))
+    with pytest.raises(InputError, match="gelu"):
+        erf.on(hardware(), seed=0).decks(x[:, :2])
 
 
 def test_a_recurrent_network_hears_the_step_before():

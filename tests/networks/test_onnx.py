@@ -235,6 +235,176 @@ def test_an_operation_gives_what_onnxruntime_gives(name: str, tmp_path: Path) ->
 
 
 MORE = {  # name → (nodes, weights, shape of a sample, opset)
+    "smooth activations": (
+        [
+            n("Elu", ["x"], ["a"], alpha=0.7),
+            n("Selu", ["x"], ["b"]),
+            n("Celu", ["x"], ["c"], alpha=1.5),
+            n("Softplus", ["x"], ["d"]),
+            n("Softsign", ["x"], ["e"]),
+            n("HardSigmoid", ["x"], ["g"]),
+            n("HardSwish", ["x"], ["h"]),
+            n("Mish", ["x"], ["i"]),
+            n("Concat", ["a", "b", "c", "d", "e", "g", "h", "i"], ["y"], axis=1),
+        ],
+        {},
+        [7],
+        18,
+    ),
+    "selu and hard sigmoid of their own": (
+        [
+            n("Selu", ["x"], ["a"], alpha=1.1, gamma=0.9),
+            n("HardSigmoid", ["a"], ["y"], alpha=0.3, beta=0.2),
+        ],
+        {},
+        [7],
+        9,
+    ),
+    "gelu": (
+        [
+            n("Gelu", ["x"], ["a"]),
+            n("Gelu", ["x"], ["b"], approximate="tanh"),
+            n("Concat", ["a", "b"], ["y"], axis=1),
+        ],
+        {},
+        [7],
+        20,
+    ),
+    "gelu as PyTorch spells it out": (
+        [
+            n("Div", ["x", "root"], ["a"]),
+            n("Erf", ["a"], ["b"]),
+            n("Add", ["b", "one"], ["c"]),
+            n("Mul", ["x", "c"], ["d"]),
+            n("Mul", ["d", "half"], ["y"]),
+        ],
+        {"root": np.float32(2**0.5), "one": np.float32(1.0), "half": np.float32(0.5)},
+        IMAGE,
+        14,
+    ),
+    "silu as a product": (
+        [n("Sigmoid", ["x"], ["a"]), n("Mul", ["x", "a"], ["y"])],
+        {},
+        IMAGE,
+        14,
+    ),
+    "a slope a channel": ([n("PRelu", ["x", "s"], ["y"])], {"s": f(2, 1, 1)}, IMAGE, 16),
+    "one slope for all": ([n("PRelu", ["x", "s"], ["y"])], {"s": f(1)}, [7], 9),
+    "bounds by max and min": (
+        [n("Max", ["zero", "x"], ["a"]), n("Min", ["a", "six"], ["y"])],
+        {"zero": np.float32(0.0), "six": np.float32(0.6)},
+        [7],
+        13,
+    ),
+    "squeezed and excited": (
+        [
+            n("GlobalAveragePool", ["x"], ["a"]),
+            n("Conv", ["a", "w"], ["b"]),
+            n("HardSigmoid", ["b"], ["c"], alpha=1 / 6),
+            n("Mul", ["c", "x"], ["d"]),
+            n("Neg", ["a"], ["e"]),
+            n("Add", ["d", "e"], ["y"]),
+        ],
+        {"w": f(2, 2, 1, 1)},
+        IMAGE,
+        14,
+    ),
+    "a value with itself": (
+        [
+            n("Mul", ["x", "x"], ["a"]),
+            n("Add", ["a", "a"], ["b"]),
+            n("Sum", ["b", "x", "b"], ["c"]),
+            n("Sub", ["c", "x"], ["y"]),
+        ],
+        {},
+        [5],
+        13,
+    ),
+    "the mean of an image, channels last": (
+        [
+            n("Transpose", ["x"], ["a"], perm=[0, 2, 3, 1]),
+            n("ReduceMean", ["a"], ["b"], axes=[1, 2], keepdims=0),
+            n("MatMul", ["b", "w"], ["y"]),
+        ],
+        {"w": f(2, 4)},
+        IMAGE,
+        13,
+    ),
+    "sums over some axes": (
+        [n("ReduceSum", ["x", "a"], ["b"]), n("ReduceSum", ["b", "c"], ["y"], keepdims=0)],
+        {"a": np.array([-1]), "c": np.array([1])},
+        IMAGE,
+        13,
+    ),
+    "the largest of an image": (
+        [n("ReduceMax", ["x"], ["y"], axes=[2, 3], keepdims=0)],
+        {},
+        IMAGE,
+        13,
+    ),
+    "a dense layer at each place": (
+        [
+            n("MatMul", ["x", "w"], ["a"]),
+            n("Add", ["a", "b"], ["c"]),
+            n("Reshape", ["c", "s"], ["d"]),
+            n("MatMul", ["d", "v"], ["y"]),
+        ],
+        {"w": f(8, 3), "b": f(3), "s": np.array([0, 18, 3]), "v": f(3, 2)},
+        IMAGE,
+        13,
+    ),
+    "parts of a sample": (
+        [
+            n("Slice", ["x", "b", "e", "a", "s"], ["c"]),
+            n("Gather", ["c", "last"], ["d"], axis=2),
+            n("Split", ["d"], ["g", "h"], axis=1),
+            n("Sub", ["g", "h"], ["y"]),
+        ],
+        {
+            "b": np.array([1, -1]),
+            "e": np.array([2**31 - 1, -9]),
+            "a": np.array([2, -1]),
+            "s": np.array([2, -3]),
+            "last": np.array(-1),
+        },
+        IMAGE,
+        13,
+    ),
+    "parts by attributes": (
+        [
+            n("Slice", ["x"], ["a"], axes=[1, 3], starts=[0, 2], ends=[1, -1]),
+            n("Split", ["a"], ["b", "c"], axis=2, split=[4, 5]),
+            n("Gather", ["c", "k"], ["y"], axis=3),
+        ],
+        {"k": np.array([3, 0])},
+        IMAGE,
+        9,
+    ),
+    "softmax as it was, over an image": (
+        [n("Softmax", ["x"], ["a"], axis=2), n("LogSoftmax", ["a"], ["y"])],
+        {},
+        IMAGE,
+        11,
+    ),
+    "average pools whose last window hangs over": (
+        [
+            n("AveragePool", ["x"], ["a"], kernel_shape=[2, 3], strides=[2, 3], ceil_mode=1),
+            n(
+                "AveragePool",
+                ["x"],
+                ["b"],
+                kernel_shape=[3, 3],
+                strides=[2, 3],
+                ceil_mode=1,
+                pads=[1, 1, 0, 0],
+                count_include_pad=1,
+            ),
+            n("Sub", ["a", "b"], ["y"]),
+        ],
+        {},
+        IMAGE,
+        19,
+    ),
     "clip by attributes": ([n("Clip", ["x"], ["y"], min=-0.5, max=0.6)], {}, [7], 10),
     "clip from above": ([n("Clip", ["x", "", "hi"], ["y"])], {"hi": np.float32(0.3)}, [7], 17),
     "clip from below": ([n("Clip", ["x", "lo"], ["y"])], {"lo": np.float32(-0.3)}, [7], 17),
@@ -657,7 +827,7 @@ def test_what_scikit_learn_exports_gives_its_probabilities(classes: int, tmp_pat
 
 
 REFUSED = {
-    "an unknown operation": ([n("Gelu", ["x"], ["y"])], {}, [5], "Gelu"),
+    "an unknown operation": ([n("LRN", ["x"], ["y"], size=3)], {}, IMAGE, "LRN"),
     "a recurrent layer": ([n("LSTM", ["x", "w", "w"], ["y"])], {"w": f(3, 5)}, [4, 5], "LSTM"),
     "a transposed input": ([n("Gemm", ["x", "w"], ["y"], transA=1)], {"w": f(5, 3)}, [5], "transA"),
     "samples mixed": (
@@ -714,7 +884,7 @@ REFUSED = {
         ],
         {"ax": np.array([1])},
         [5],
-        "sum of absolute",
+        "one left",
     ),
     "a name that is made twice": (
         [n("Relu", ["x"], ["a"]), n("Tanh", ["x"], ["a"]), n("Abs", ["a"], ["y"])],
@@ -774,11 +944,20 @@ REFUSED = {
         [5],
         "batch's size",
     ),
-    "means of windows that hang over the edge": (
-        [n("AveragePool", ["x"], ["y"], kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)],
+    "dilated windows without their padding": (
+        [
+            n(
+                "AveragePool",
+                ["x"],
+                ["y"],
+                kernel_shape=[2, 2],
+                dilations=[2, 2],
+                auto_pad="SAME_UPPER",
+            )
+        ],
         {},
         IMAGE,
-        "hangs over the edge",
+        "pads that are said",
     ),
     "windows of padding alone": (
         [n("MaxPool", ["x"], ["y"], kernel_shape=[2, 2], strides=[2, 2], pads=[2, 2, 2, 2])],
@@ -798,11 +977,36 @@ REFUSED = {
         [5],
         "one number an output",
     ),
-    "a product of two inputs": (
-        [n("Relu", ["x"], ["a"]), n("Mul", ["x", "a"], ["y"])],
+    "one value over another": (
+        [n("Sigmoid", ["x"], ["a"]), n("Div", ["x", "a"], ["y"])],
         {},
         [5],
         "constant",
+    ),
+    "samples that meet others": (
+        [n("Flatten", ["x"], ["a"]), n("Mul", ["x", "a"], ["y"])],
+        {},
+        IMAGE,
+        "axes of size 1",
+    ),
+    "some samples alone": ([n("Slice", ["x"], ["y"], starts=[0], ends=[1])], {}, [5], "samples"),
+    "a place beyond the sample": (
+        [n("Gather", ["x", "k"], ["y"], axis=1)],
+        {"k": np.array(5)},
+        [5],
+        "places 5",
+    ),
+    "parts of other sizes": (
+        [n("Split", ["x", "k"], ["y", "z"], axis=1)],
+        {"k": np.array([2, 2])},
+        [5],
+        "for 5 places",
+    ),
+    "the larger of two values": (
+        [n("Relu", ["x"], ["a"]), n("Max", ["x", "a"], ["y"])],
+        {},
+        [5],
+        "one number",
     ),
     "statistics of the batch": (
         [n("BatchNormalization", ["x", "s", "s", "s", "v"], ["y"], training_mode=1)],

@@ -9,8 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from spicesnn.networks.activations import Activation, Clip, LeakyReLU, Normalise, Softmax
-from spicesnn.networks.formats.onnx_constants import BATCH
+from spicesnn.networks.activations import (
+    ELU,
+    SELU,
+    Activation,
+    Clip,
+    LeakyReLU,
+    Multiplied,
+    Normalise,
+    Softmax,
+)
+from spicesnn.networks.formats import onnx_shapes as shapes
 from spicesnn.networks.formats.onnx_graph import Constant, GraphReader, Label, Norm, Value
 from spicesnn.networks.nodes import (
     Convolution,
@@ -18,9 +27,11 @@ from spicesnn.networks.nodes import (
     Embed,
     Pad,
     Pooling,
+    Reduced,
     Reshape,
     Scale,
     Shape,
+    Spread,
     Transpose,
     fits,
 )
@@ -93,12 +104,31 @@ def _gemm(reader: GraphReader, op: Any) -> None:
 def _matmul(reader: GraphReader, op: Any) -> None:
     weights = reader.constant(op, 1, "its matrix")
     value = reader.value(op)
-    if weights is None or weights.ndim != 2 or len(value.shape) != 1:
+    axes = len(value.shape) - 1
+    if weights is None or weights.ndim != 2 or axes > 2:
         raise reader.refuse(
             f"a product of samples {value.shape} with {None if weights is None else weights.shape};"
-            " expected vectors and a matrix"
+            " expected samples of up to three axes and a matrix"
         )
-    reader.add(op, Dense(np.asarray(weights, dtype=float)), value)
+    matrix = np.asarray(weights, dtype=float)
+    if axes == 0:
+        reader.add(op, Dense(matrix), value)
+        return
+    # The same matrix at each place: a convolution with a window of one place, channels first.
+    first = reader.add(op, Transpose((axes, *range(axes))), value, suffix=" channels first")
+    one = (1,) * axes
+    made = reader.add(
+        op,
+        Convolution(
+            matrix.T.reshape(*matrix.T.shape, *one),
+            stride=one,
+            padding=((0, 0),) * axes,
+            dilation=one,
+        ),
+        first,
+        suffix=" at each place",
+    )
+    reader.add(op, Transpose((*range(1, axes + 1), 0)), made)
 
 
 def pads(
@@ -154,13 +184,7 @@ def _conv(reader: GraphReader, op: Any) -> None:
 
 
 def _overhanging(
-    reader: GraphReader,
-    what: str,
-    length: int,
-    kernel: int,
-    stride: int,
-    dilation: int,
-    pads: tuple[int, int],
+    length: int, kernel: int, stride: int, dilation: int, pads: tuple[int, int]
 ) -> tuple[int, int]:
     """Padding (before, after) with which the last window of `ceil_mode`, which hangs over the edge,
     is one of those that fit; a window never begins beyond the input."""
@@ -172,11 +196,6 @@ def _overhanging(
     count = room // stride + 2
     if (count - 1) * stride >= length + before:
         return pads
-    if what != "max":
-        raise reader.refuse(
-            "ceil_mode = 1 with a window that hangs over the edge, whose mean is of fewer values;"
-            " expected windows that fit"
-        )
     return before, (count - 1) * stride + span - length - before
 
 
@@ -188,17 +207,31 @@ def _pool(what: str) -> Callable[[GraphReader, Any], None]:
             raise reader.refuse(f"a window {size} for an input of shape {value.shape}")
         stride = tuple(reader.attribute(op, "strides", [1] * len(size)))
         dilation = tuple(reader.attribute(op, "dilations", [1] * len(size)))
+        auto = str(reader.attribute(op, "auto_pad", "NOTSET"))
+        if auto.startswith("SAME") and any(d != 1 for d in dilation):
+            raise reader.refuse(
+                f"auto_pad {auto} with dilations {list(dilation)}, which runtimes pad differently;"
+                " expected pads that are said"
+            )
         padding = pads(reader, op, value.shape[1:], size, stride, dilation)
+        if len(op.output) > 1 and op.output[1]:
+            raise reader.refuse("its second output (where the largest value stood) is not taken")
+        counts = bool(reader.attribute(op, "count_include_pad", 0))
         if reader.attribute(op, "ceil_mode", 0):
-            padding = tuple(
-                _overhanging(reader, what, length, k, s, d, pair)
+            longer = tuple(
+                _overhanging(length, k, s, d, pair)
                 for length, k, s, d, pair in zip(
                     value.shape[1:], size, stride, dilation, padding, strict=True
                 )
             )
-        if len(op.output) > 1 and op.output[1]:
-            raise reader.refuse("its second output (where the largest value stood) is not taken")
-        counts = bool(reader.attribute(op, "count_include_pad", 0))
+            if counts and longer != padding:
+                # What hangs over counts for nothing, the padding that the file asks for does.
+                value = reader.add(op, Pad(((0, 0), *padding)), value, suffix=" padded")
+                longer = tuple(
+                    (a - c, b - d) for (a, b), (c, d) in zip(longer, padding, strict=True)
+                )
+                counts = False
+            padding = longer
         reader.add(
             op,
             Pooling(what, size, stride, padding, counts_padding=counts, dilation=dilation),  # type: ignore[arg-type]
@@ -228,92 +261,49 @@ def _reduce_sum(reader: GraphReader, op: Any) -> None:
         or list(axes or []) not in ([1], [-1])
         or not reader.attribute(op, "keepdims", 1)
     ):
-        raise reader.refuse(
-            "expected the sum of absolute scores of each sample, by which scores are divided"
-        )
+        _reduced(reader, op, "sum", value, axes)
+        return
     source = next(a for a, b in reader.edges if b == value.node)
     reader.known[op.output[0]] = Norm(Value(source, value.shape))
 
 
-def _reduce_mean(reader: GraphReader, op: Any) -> None:
+def _reduced(reader: GraphReader, op: Any, what: Any, value: Value, given: Any) -> None:
+    """A sum or mean over some axes of each sample."""
+    rank = len(value.shape) + 1
+    axes = sorted({reader.axis(op, int(a), rank) for a in given or ()})
+    kept = bool(reader.attribute(op, "keepdims", 1))
+    if not axes or axes[0] == 0 or (not kept and len(axes) == rank - 1):
+        raise reader.refuse(
+            f"a {what} over axes {given}; expected some axes of each sample, not the batch, and one"
+            " left"
+        )
+    made = reader.add(
+        op, Reduced(what, tuple(a - 1 for a in axes)), value, suffix="" if kept else " kept"
+    )
+    if not kept:
+        left = tuple(size for k, size in enumerate(value.shape, start=1) if k not in axes)
+        reader.add(op, Reshape(left), made)
+
+
+def _reduce_mean(reader: GraphReader, op: Any, what: Any = "average") -> None:
     value = reader.value(op)
     axes = reader.attribute(op, "axes")
     given = reader.constant(op, 1, "its axes")
     axes = axes if given is None else given.tolist()
     rank = len(value.shape) + 1
-    if axes is None or sorted(reader.axis(op, a, rank) for a in axes) != list(range(2, rank)):
-        raise reader.refuse(
-            f"a mean over axes {axes}; expected all axes of the image, batch and channels kept"
-        )
+    image = list(range(2, rank))
+    if axes is None or not image or sorted(reader.axis(op, a, rank) for a in axes) != image:
+        if what == "max":
+            raise reader.refuse(
+                f"the largest over axes {axes}; expected all axes of the image, batch and channels"
+                " kept"
+            )
+        _reduced(reader, op, what, value, axes)
+        return
     size = value.shape[1:]
-    pooled = reader.add(op, Pooling("average", size, size, tuple((0, 0) for _ in size)), value)
+    pooled = reader.add(op, Pooling(what, size, size, tuple((0, 0) for _ in size)), value)
     if not reader.attribute(op, "keepdims", 1):
         reader.add(op, Reshape((value.shape[0],)), pooled)
-
-
-def _flatten(reader: GraphReader, op: Any) -> None:
-    if reader.attribute(op, "axis", 1) not in (1, -len(reader.value(op).shape)):
-        raise reader.refuse(
-            f"axis is {reader.attribute(op, 'axis', 1)}; expected 1, which keeps samples apart"
-        )
-    value = reader.value(op)
-    if len(value.shape) == 1:
-        _same(reader, op)
-        return
-    reader.add(op, Reshape((math.prod(value.shape),)), value)
-
-
-def _reshape(reader: GraphReader, op: Any) -> None:
-    value, told = reader.value(op), reader.constant(op, 1, "its shape")
-    target = [int(k) for k in (reader.attribute(op, "shape", []) if told is None else told.ravel())]
-    if not reader.attribute(op, "allowzero", 0):
-        full = [BATCH, *value.shape]
-        target = [full[k] if size == 0 and k < len(full) else size for k, size in enumerate(target)]
-    size, rest = math.prod(value.shape), target[1:]
-    known = math.prod(k for k in rest if k != -1)
-    rest = [size // max(known, 1) if k == -1 else k for k in rest]
-    if (
-        len(target) < 2
-        or math.prod(rest) != size
-        or target[0] not in (-1, BATCH, reader.batch or 1)
-        or sum(k == -1 for k in target[1:]) > 1
-    ):
-        raise reader.refuse(
-            f"samples of shape {value.shape} become {target}; expected the batch axis to stay, each"
-            f" sample with its {size} values"
-        )
-    reader.add(op, Reshape(tuple(rest)), value)
-
-
-def _squeeze(reader: GraphReader, op: Any, *, more: bool = False) -> None:
-    value = reader.value(op)
-    given = reader.constant(op, 1, "its axes")
-    axes = reader.attribute(op, "axes") if given is None else given.ravel().tolist()
-    rank = len(value.shape) + 1 + (len(axes or ()) if more else 0)
-    if axes is None:
-        if more:
-            raise reader.refuse("it does not say its axes")
-        axes = [k + 1 for k, size in enumerate(value.shape) if size == 1]
-    places = sorted(reader.axis(op, int(a), rank) for a in axes)
-    if 0 in places:
-        raise reader.refuse("it would change the batch axis")
-    shape = list(value.shape)
-    for k in places if more else reversed(places):
-        if more:
-            shape.insert(k - 1, 1)
-        elif shape[k - 1] != 1:
-            raise reader.refuse(f"axis {k} of {value.shape} is not 1")
-        else:
-            del shape[k - 1]
-    reader.add(op, Reshape(tuple(shape)), value)
-
-
-def _transpose(reader: GraphReader, op: Any) -> None:
-    value = reader.value(op)
-    order = reader.attribute(op, "perm", list(range(len(value.shape), -1, -1)))
-    if order[0] != 0:
-        raise reader.refuse(f"perm is {order}; expected the batch axis to stay first")
-    reader.add(op, Transpose(tuple(k - 1 for k in order[1:])), value)
 
 
 def _batch_norm(reader: GraphReader, op: Any) -> None:
@@ -360,23 +350,41 @@ def _sum(reader: GraphReader, op: Any) -> None:
         for item in operands
         if isinstance(item, np.ndarray)
     ]
-    if len({value.shape for value in values}) > 1:
+    total = sum(constants[1:], start=constants[0]) if constants else None
+    values = _alike(reader, op, values)
+    nodes = [value.node for value in values]
+    if len(set(nodes)) == 1 and values:  # a value added to itself
+        reader.add(op, Scale(np.full((), float(len(values))), total), values[0])
+        return
+    for number, value in enumerate(values):
+        if value.node in nodes[:number]:
+            values[number] = reader.add(op, Reshape(value.shape), value, suffix=" again")
+    reader.add(op, Scale(np.ones(()), total), *values)
+
+
+def _alike(reader: GraphReader, op: Any, values: list[Value]) -> list[Value]:
+    """Values spread to one shape, axes of size 1 to those of the others."""
+    shapes = [value.shape for value in values]
+    try:
+        shape = np.broadcast_shapes(*shapes) if len({*map(len, shapes)}) < 2 else None
+    except ValueError:
+        shape = None
+    if shape is None:
         raise reader.refuse(
-            f"it adds samples of shapes {', '.join(str(v.shape) for v in values)}; expected equal"
-            " ones"
+            f"samples of shapes {', '.join(map(str, shapes))}; expected equal ones, or axes of size 1"
         )
-    if len({value.node for value in values}) < len(values):
-        raise reader.refuse("it adds a value to itself")
-    reader.add(
-        op,
-        Scale(np.ones(()), sum(constants[1:], start=constants[0]) if constants else None),
-        *values,
-    )
+    return [
+        value
+        if value.shape == shape
+        else reader.add(op, Spread(shape), value, suffix=f" spread {number}")
+        for number, value in enumerate(values)
+    ]
 
 
 def _sub(reader: GraphReader, op: Any) -> None:
     first, second = reader.operand(op, 0), reader.operand(op, 1)
     if isinstance(first, Value) and isinstance(second, Value):
+        first, second = _alike(reader, op, [first, second])
         less = reader.add(op, Scale(-np.ones(())), second, suffix=" negated")
         reader.add(op, Scale(np.ones(())), first, less)
     elif isinstance(first, Value) and isinstance(second, np.ndarray):
@@ -392,6 +400,9 @@ def _times(reader: GraphReader, op: Any, *, divide: bool = False) -> None:
     if divide and isinstance(first, Value) and isinstance(second, Norm) and second.of == first:
         reader.add(op, Normalise("L1"), first)
         return
+    if isinstance(first, Value) and isinstance(second, Value) and not divide:
+        _product(reader, op, [first, second])
+        return
     if not isinstance(first, Value) or not isinstance(second, np.ndarray):
         raise reader.refuse(
             "expected a value of the network " + ("over" if divide else "times") + " a constant"
@@ -400,6 +411,67 @@ def _times(reader: GraphReader, op: Any, *, divide: bool = False) -> None:
     if divide and np.any(by == 0):
         raise reader.refuse("it divides by 0")
     reader.add(op, Scale(1.0 / by if divide else by), first)
+
+
+def _product(reader: GraphReader, op: Any, values: list[Value]) -> None:
+    """Two values multiplied: stacked one after the other, then their product."""
+    halves = []
+    for number, value in enumerate(_alike(reader, op, values)):
+        one = reader.add(op, Reshape((1, *value.shape)), value, suffix=f" factor {number}")
+        halves.append(reader.add(op, Embed(0, number, 2), one, suffix=f" half {number}"))
+    both = reader.add(op, Scale(np.ones(())), *halves, suffix=" both")
+    reader.add(op, Multiplied(), both)
+
+
+def _hard_sigmoid(reader: GraphReader, op: Any) -> None:
+    slope = float(reader.attribute(op, "alpha", 0.2))
+    middle = float(reader.attribute(op, "beta", 0.5))
+    line = reader.add(
+        op, Scale(np.full((), slope), np.full((), middle)), reader.value(op), suffix=" line"
+    )
+    reader.add(op, Clip(0.0, 1.0), line)
+
+
+def _exponential(form: str) -> Callable[[GraphReader, Any], None]:
+    def taken(reader: GraphReader, op: Any) -> None:
+        if form == "selu":
+            alpha = float(reader.attribute(op, "alpha", SELU.alpha))
+            node = ELU(alpha, float(reader.attribute(op, "gamma", SELU.gain)))
+        else:
+            alpha = float(reader.attribute(op, "alpha", 1.0))
+            node = ELU(alpha, width=alpha if form == "celu" else 1.0)
+        reader.add(op, node, reader.value(op))
+
+    return taken
+
+
+def _gelu(reader: GraphReader, op: Any) -> None:
+    form = reader.attribute(op, "approximate", "none")
+    if form not in ("none", "tanh"):
+        raise reader.refuse(f"approximate is {form!r}; expected none or tanh")
+    reader.add(op, Activation("gelu" if form == "none" else "gelu-tanh"), reader.value(op))
+
+
+def _parametric(reader: GraphReader, op: Any) -> None:
+    slope, value = reader.constant(op, 1, "its slope"), reader.value(op)
+    if slope is None:
+        raise reader.refuse("it lacks its slope")
+    reader.add(op, LeakyReLU(_sample_constant(reader, slope, value)), value)
+
+
+def _bounded(lowest: bool) -> Callable[[GraphReader, Any], None]:
+    """Max (a lowest value) or Min (a highest one) of a value and one number."""
+
+    def taken(reader: GraphReader, op: Any) -> None:
+        operands = [reader.operand(op, k) for k in range(len(op.input))]
+        values = [item for item in operands if isinstance(item, Value)]
+        bounds = [item for item in operands if isinstance(item, np.ndarray)]
+        if len(values) != 1 or len(operands) != 2 or bounds[0].size != 1:
+            raise reader.refuse("expected one value of the network and one number")
+        bound = float(np.reshape(_sample_constant(reader, bounds[0], values[0]), ()))
+        reader.add(op, Clip(lowest=bound) if lowest else Clip(highest=bound), values[0])
+
+    return taken
 
 
 def _clip(reader: GraphReader, op: Any) -> None:
@@ -419,52 +491,18 @@ def _softmax(log: bool) -> Callable[[GraphReader, Any], None]:
         value = reader.value(op)
         axis = int(reader.attribute(op, "axis", -1 if reader.opset >= 13 else 1))
         axis = reader.axis(op, axis, len(value.shape) + 1)
-        if axis == 0 or (reader.opset < 13 and axis != len(value.shape)):
-            raise reader.refuse(f"over axis {axis} of samples {value.shape} (opset {reader.opset})")
+        if axis == 0:
+            raise reader.refuse("it would mix samples")
+        if reader.opset < 13 and axis != len(value.shape):
+            # Over all that follows the axis, too.
+            flat = (*value.shape[: axis - 1], math.prod(value.shape[axis - 1 :]))
+            rows = reader.add(op, Reshape(flat), value, suffix=" rows")
+            done = reader.add(op, Softmax(log=log), rows, suffix=" of rows")
+            reader.add(op, Reshape(value.shape), done)
+            return
         reader.add(op, Softmax(axis - 1, log=log), value)
 
     return taken
-
-
-def _concat(reader: GraphReader, op: Any) -> None:
-    values = [reader.value(op, k) for k in range(len(op.input))]
-    axis = reader.axis(op, int(reader.attribute(op, "axis", 1)), len(values[0].shape) + 1)
-    if axis == 0:
-        raise reader.refuse("it would join samples of different inputs")
-    total, begin, pieces = sum(v.shape[axis - 1] for v in values), 0, []
-    for number, value in enumerate(values):
-        pieces.append(
-            reader.add(op, Embed(axis - 1, begin, total), value, suffix=f" part {number}")
-        )
-        begin += value.shape[axis - 1]
-    reader.add(op, Scale(np.ones(())), *pieces)
-
-
-def _pad(reader: GraphReader, op: Any) -> None:
-    value = reader.value(op)
-    if reader.attribute(op, "mode", "constant") != "constant":
-        raise reader.refuse(f"mode is {reader.attribute(op, 'mode')!r}; expected constant")
-    given = reader.constant(op, 1, "its padding")
-    told = [int(k) for k in (reader.attribute(op, "pads", []) if given is None else given.ravel())]
-    level = reader.constant(op, 2, "its value")
-    axes = len(value.shape) + 1
-    if (
-        reader.operand(op, 3) is not None
-        or len(told) != 2 * axes
-        or told[0]
-        or told[axes]
-        or min(told) < 0
-    ):
-        raise reader.refuse(
-            f"padding {told} of samples {value.shape}; expected two numbers an axis, 0 or more,"
-            " none for the batch"
-        )
-    number = (
-        float(reader.attribute(op, "value", 0.0))
-        if level is None
-        else float(np.asarray(level).reshape(()))
-    )
-    reader.add(op, Pad(tuple((told[k], told[k + axes]) for k in range(1, axes)), number), value)
 
 
 def _arg_max(reader: GraphReader, op: Any) -> None:
@@ -524,7 +562,18 @@ def _zip_map(reader: GraphReader, op: Any) -> None:
 
 
 OF_WHOLE_NUMBERS = frozenset(
-    ("Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Transpose", "Unsqueeze")
+    (
+        "Cast",
+        "Flatten",
+        "Gather",
+        "Identity",
+        "Reshape",
+        "Slice",
+        "Split",
+        "Squeeze",
+        "Transpose",
+        "Unsqueeze",
+    )
 )
 """Operations that leave whole numbers as they are."""
 
@@ -535,6 +584,7 @@ WITHOUT_EFFECT: dict[str, tuple[str | int, ...]] = {
     "Dropout": ("ratio", "seed", 1),
     "LinearClassifier": ("multi_class",),
     "MaxPool": ("storage_order",),
+    "ReduceMax": ("noop_with_empty_axes",),
     "ReduceMean": ("noop_with_empty_axes",),
     "ReduceSum": ("noop_with_empty_axes",),
 }
@@ -550,6 +600,7 @@ OPERATIONS: dict[str, Callable[[GraphReader, Any], None]] = {
     "GlobalAveragePool": _global_pool("average"),
     "GlobalMaxPool": _global_pool("max"),
     "ReduceMean": _reduce_mean,
+    "ReduceMax": lambda reader, op: _reduce_mean(reader, op, "max"),
     "ReduceSum": _reduce_sum,
     "Abs": _named_activation("abs"),
     "Relu": _named_activation("relu"),
@@ -558,22 +609,39 @@ OPERATIONS: dict[str, Callable[[GraphReader, Any], None]] = {
     "LeakyRelu": lambda reader, op: void(
         reader.add(op, LeakyReLU(float(reader.attribute(op, "alpha", 0.01))), reader.value(op))
     ),
+    "PRelu": _parametric,
+    "Elu": _exponential("elu"),
+    "Selu": _exponential("selu"),
+    "Celu": _exponential("celu"),
+    "Gelu": _gelu,
+    "HardSigmoid": _hard_sigmoid,
+    "HardSwish": _named_activation("hardswish"),
+    "Mish": _named_activation("mish"),
+    "Softplus": _named_activation("softplus"),
+    "Softsign": _named_activation("softsign"),
+    "Erf": _named_activation("erf"),
+    "Neg": lambda reader, op: void(reader.add(op, Scale(-np.ones(())), reader.value(op))),
+    "Max": _bounded(True),
+    "Min": _bounded(False),
     "Clip": _clip,
     "Softmax": _softmax(False),
     "LogSoftmax": _softmax(True),
-    "Flatten": _flatten,
-    "Reshape": _reshape,
-    "Transpose": _transpose,
-    "Squeeze": _squeeze,
-    "Unsqueeze": lambda reader, op: _squeeze(reader, op, more=True),
+    "Flatten": shapes.flatten,
+    "Reshape": shapes.reshape,
+    "Transpose": shapes.transpose,
+    "Squeeze": shapes.squeeze,
+    "Unsqueeze": lambda reader, op: shapes.squeeze(reader, op, more=True),
     "BatchNormalization": _batch_norm,
     "Add": _sum,
     "Sum": _sum,
     "Sub": _sub,
     "Mul": _times,
     "Div": lambda reader, op: _times(reader, op, divide=True),
-    "Concat": _concat,
-    "Pad": _pad,
+    "Concat": shapes.concat,
+    "Slice": shapes.part,
+    "Gather": shapes.gather,
+    "Split": shapes.split,
+    "Pad": shapes.pad,
     "Identity": _same,
     "Dropout": _dropout,
     "Cast": _cast,
