@@ -252,6 +252,8 @@ class Evaluated(Structure):
 
         One output alone decides between classes 0 and 1: by whether it spikes, or exceeds ½ after a
         sigmoid."""
+        if not self.decides:
+            raise ConfigError("the network is a regressor: it decides on no class; use outputs(x)")
         last = self.nodes[self._decider]
         if outputs.shape[1] == 1:
             if self.spiking:

@@ -79,6 +79,8 @@ class Network(Evaluated, metaclass=Hinting):
         Time steps for which an input without a time axis is held.
     classes : tuple, optional
         Labels of the outputs; their numbers if left out.
+    decides : bool
+        Whether the largest output is the answer; a regressor decides on no class.
     remarks : tuple of str
         What the reader of its file has to know: conventions chosen, parts knowingly left out.
     """

@@ -33,6 +33,7 @@ class Structure:
     dt_s: float = 1e-3
     steps: int = 100
     classes: tuple[Any, ...] | None = None
+    decides: bool = True
     remarks: tuple[str, ...] = ()
     shapes: dict[str, Shape] = field(init=False, repr=False)
     stages: tuple[graph.Stage, ...] = field(init=False, repr=False)

@@ -13,7 +13,7 @@ ort = pytest.importorskip("onnxruntime")
 
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
-from spicesnn.errors import DataError, InputError, SpicesnnError  # noqa: E402
+from spicesnn.errors import ConfigError, DataError, InputError, SpicesnnError  # noqa: E402
 from spicesnn.networks.network import Network  # noqa: E402
 
 
@@ -824,6 +824,38 @@ def test_what_scikit_learn_exports_gives_its_probabilities(classes: int, tmp_pat
             np.testing.assert_allclose(network.outputs(x), fitted.predict_proba(x), atol=2e-6)
             assert np.array_equal(network.predict(x), fitted.predict(x))
             assert network.accuracy(x, y) == pytest.approx(fitted.score(x, y))
+
+
+def test_what_scikit_learn_exports_of_regressors_and_columns(tmp_path: Path) -> None:
+    skl2onnx = pytest.importorskip("skl2onnx")
+    from sklearn.compose import ColumnTransformer
+    from sklearn.linear_model import LogisticRegression, Ridge
+    from sklearn.multiclass import OneVsRestClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import LinearSVC
+
+    rng = np.random.default_rng(0)
+    x = rng.normal(1.0, 2.0, size=(60, 4)).astype(np.float32)
+    values = x @ rng.normal(size=(4, 3))
+    y, path = values.argmax(axis=1), tmp_path / "m.onnx"
+    columns = ColumnTransformer([("s", StandardScaler(), [2, 0])], remainder="passthrough")
+    for estimator, target, asked in (
+        (make_pipeline(StandardScaler(), Ridge()), values, "predict"),
+        (make_pipeline(columns, LogisticRegression()), y, "predict_proba"),
+        (OneVsRestClassifier(LogisticRegression()), y, "predict_proba"),
+        (LinearSVC(), y > 0, "decision_function"),
+    ):
+        fitted = estimator.fit(x, target)
+        path.write_bytes(skl2onnx.to_onnx(fitted, x[:1], target_opset=17).SerializeToString())
+        network = Network.from_onnx(path)
+        wanted = getattr(fitted, asked)(x).reshape(60, -1)
+        np.testing.assert_allclose(network.outputs(x), wanted, atol=1e-5)
+        if asked == "predict_proba":
+            assert np.array_equal(network.predict(x), fitted.predict(x))
+        else:
+            with pytest.raises(ConfigError, match=r"decides on no class; use outputs\(x\)"):
+                network.predict(x)
 
 
 REFUSED = {

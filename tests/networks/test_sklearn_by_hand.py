@@ -6,20 +6,34 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.datasets import make_classification
-from sklearn.decomposition import PCA
+from sklearn.decomposition import PCA, TruncatedSVD
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import (
+    ElasticNet,
+    HuberRegressor,
+    Lasso,
+    LinearRegression,
     LogisticRegression,
     Perceptron,
+    Ridge,
     RidgeClassifier,
     SGDClassifier,
+    SGDRegressor,
 )
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
-from sklearn.svm import LinearSVC
+from sklearn.preprocessing import (
+    MaxAbsScaler,
+    MinMaxScaler,
+    Normalizer,
+    PolynomialFeatures,
+    RobustScaler,
+    StandardScaler,
+)
+from sklearn.svm import LinearSVC, LinearSVR
 
 import spicesnn as sn
-from spicesnn.errors import InputError, NotFittedError, SpicesnnError
+from spicesnn.errors import ConfigError, InputError, NotFittedError, SpicesnnError
 
 MODELS = [
     Perceptron(),
@@ -56,15 +70,65 @@ def test_scores_and_classes_are_those_of_the_estimator(model, classes):
     assert network.accuracy(x, labels) == pytest.approx(fitted.score(x, labels))
 
 
-def test_a_regressor_gives_its_values():
+REGRESSORS = [
+    MLPRegressor(hidden_layer_sizes=(8,), max_iter=60, random_state=1),
+    LinearRegression(),
+    Ridge(0.3),
+    Lasso(0.01),
+    ElasticNet(0.01),
+]
+
+
+@pytest.mark.parametrize("model", REGRESSORS, ids=lambda m: type(m).__name__)
+def test_a_regressor_gives_its_values_and_no_class(model):
     rng = np.random.default_rng(0)
     x = rng.normal(size=(60, 3))
     for y in (x @ [1.0, -2.0, 0.5], x @ rng.normal(size=(3, 2))):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            fitted = MLPRegressor(hidden_layer_sizes=(8,), max_iter=60, random_state=1).fit(x, y)
-        found = sn.Network.from_sklearn(fitted).outputs(x)
-        np.testing.assert_allclose(found, fitted.predict(x).reshape(60, -1), rtol=1e-9, atol=1e-9)
+            fitted = model.fit(x, y)
+        network = sn.Network.from_sklearn(fitted)
+        np.testing.assert_allclose(
+            network.outputs(x), fitted.predict(x).reshape(60, -1), rtol=1e-9, atol=1e-9
+        )
+        for call in (lambda: network.predict(x), lambda: network.on(sn.Hardware()).predict(x)):  # noqa: B023
+            with pytest.raises(ConfigError, match=r"a regressor: .* use outputs\(x\)"):
+                call()
+
+
+@pytest.mark.parametrize("model", [SGDRegressor(random_state=0), LinearSVR(), HuberRegressor()])
+def test_a_regressor_of_one_value_behind_a_scaler(model):
+    rng = np.random.default_rng(0)
+    x = rng.normal(2.0, 3.0, size=(60, 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fitted = make_pipeline(StandardScaler(), model).fit(x, x @ [1.0, -2.0, 0.5])
+    found = sn.Network.from_sklearn(fitted).outputs(x)
+    np.testing.assert_allclose(found[:, 0], fitted.predict(x), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        PCA(3),
+        PCA(2, whiten=True),
+        TruncatedSVD(3, random_state=0),
+        Normalizer(),
+        Normalizer("max"),
+        make_pipeline(StandardScaler(), PCA(4)),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("model", [LogisticRegression(), LinearDiscriminantAnalysis()])
+def test_components_and_norms_before_a_classifier(step, model):
+    x, y = make_classification(90, 6, n_informative=5, n_redundant=1, n_classes=3, random_state=3)
+    x = 3.0 * x + np.arange(6.0)
+    fitted = make_pipeline(step, model).fit(x, y)
+    network = sn.Network.from_sklearn(fitted)
+    linear = isinstance(model, LinearDiscriminantAnalysis)
+    scores = fitted.decision_function(x) if linear else fitted.predict_proba(x)
+    np.testing.assert_allclose(network.outputs(x), scores, rtol=1e-8, atol=1e-8)
+    assert np.array_equal(network.predict(x), fitted.predict(x))
 
 
 SCALED = [
@@ -93,8 +157,9 @@ def test_a_pipeline_of_scalers_takes_the_data_as_they_are(scaler):
 
 def test_steps_that_are_no_scalers_are_refused_by_name():
     x, y = make_classification(60, 5, random_state=0)
-    with pytest.raises(InputError, match="a step of the pipeline is a PCA; expected: StandardS"):
-        sn.Network.from_sklearn(make_pipeline(PCA(3), Perceptron()).fit(x, y))
+    squares = make_pipeline(PolynomialFeatures(), Perceptron()).fit(x, y)
+    with pytest.raises(InputError, match="is a PolynomialFeatures; expected: StandardScaler"):
+        sn.Network.from_sklearn(squares)
     with pytest.raises(InputError, match="estimator is a StandardScaler"):
         sn.Network.from_sklearn(make_pipeline(StandardScaler()).fit(x, y))
     with pytest.raises(NotFittedError, match="StandardScaler has not been fitted"):

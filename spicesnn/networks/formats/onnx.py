@@ -132,6 +132,7 @@ class Reader(GraphReader):
             source=self.source,
             sink=sink,
             classes=self.classes,
+            decides=self.decides,
             remarks=tuple(self.remarks),
         )
 

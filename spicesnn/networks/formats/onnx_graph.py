@@ -65,6 +65,7 @@ class GraphReader:
         self.shapes: dict[str, Shape] = {}
         self.remarks: list[str] = []
         self.classes: tuple[Any, ...] | None = None
+        self.decides = True
         self.where, self.source = "", ""
 
     def used(self, output: str) -> set[str]:

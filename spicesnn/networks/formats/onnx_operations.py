@@ -554,6 +554,36 @@ def _linear_classifier(reader: GraphReader, op: Any) -> None:
     reader.known[op.output[0]] = Label(scores.node)
 
 
+def _linear_regressor(reader: GraphReader, op: Any) -> None:
+    value = reader.value(op)
+    bias = np.asarray(reader.attribute(op, "intercepts", []), dtype=float)
+    flat = np.asarray(reader.attribute(op, "coefficients", []), dtype=float)
+    targets = int(reader.attribute(op, "targets", 1))
+    if len(value.shape) != 1 or targets < 1 or flat.size != targets * value.shape[0]:
+        raise reader.refuse(
+            f"{flat.size} coefficients for {targets} targets and samples {value.shape}; expected one"
+            " per target and feature"
+        )
+    after = reader.attribute(op, "post_transform", "NONE")
+    if after != "NONE":
+        raise reader.refuse(f"post_transform is {after!r}; expected NONE")
+    weights = flat.reshape(targets, -1).T
+    reader.add(op, Dense(weights, bias if bias.size else None), value)
+    reader.decides = False
+
+
+def _norm(reader: GraphReader, op: Any) -> None:
+    value = reader.value(op)
+    power = int(reader.attribute(op, "p", 2))
+    axis = reader.axis(op, int(reader.attribute(op, "axis", -1)), len(value.shape) + 1)
+    if power not in (1, 2) or axis != len(value.shape):
+        raise reader.refuse(
+            f"the norm {power} along axis {axis} of samples {value.shape}; expected 1 or 2, along"
+            " the last axis"
+        )
+    reader.add(op, Normalise(f"L{power}"), value)
+
+
 def _zip_map(reader: GraphReader, op: Any) -> None:
     labels = _either(reader, op, "classlabels_int64s", "classlabels_strings")
     reader.classes = tuple(labels) if labels else reader.classes
@@ -651,5 +681,8 @@ OPERATIONS: dict[str, Callable[[GraphReader, Any], None]] = {
         reader.add(op, Normalise(reader.attribute(op, "norm", "MAX")), reader.value(op))
     ),
     "LinearClassifier": _linear_classifier,
+    "LinearRegressor": _linear_regressor,
+    "LpNormalization": _norm,
+    "ArrayFeatureExtractor": shapes.features,
     "ZipMap": _zip_map,
 }

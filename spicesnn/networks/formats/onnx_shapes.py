@@ -167,6 +167,14 @@ def gather(reader: GraphReader, op: Any) -> None:
     reader.add(op, Reshape((*value.shape[: axis - 1], *value.shape[axis:])), one)
 
 
+def features(reader: GraphReader, op: Any) -> None:
+    """Places along the last axis, as scikit-learn's converter takes columns."""
+    value, places = reader.value(op), reader.constant(op, 1, "its places")
+    if places is None:
+        raise reader.refuse("it lacks its places")
+    reader.add(op, Part(len(value.shape) - 1, tuple(int(k) for k in places.ravel())), value)
+
+
 def split(reader: GraphReader, op: Any) -> None:
     """Parts of each sample, one an output."""
     value, told = reader.value(op), reader.constant(op, 1, "its sizes")

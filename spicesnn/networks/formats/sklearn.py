@@ -1,5 +1,5 @@
-"""Networks from fitted estimators of scikit-learn: multi-layer perceptrons and linear classifiers,
-alone or behind scalers."""
+"""Networks from fitted estimators of scikit-learn: multi-layer perceptrons, linear classifiers and
+regressors, alone or behind scalers and principal components."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 
 from spicesnn.errors import InputError, NotFittedError
-from spicesnn.networks.activations import Activation, Clip, SignOutputs, Softmax, by_name
+from spicesnn.networks.activations import (
+    Activation,
+    Clip,
+    Normalise,
+    SignOutputs,
+    Softmax,
+    by_name,
+)
 from spicesnn.networks.nodes import Dense, Node, Scale, Values
 from spicesnn.networks.structure import Made
 
@@ -22,16 +29,32 @@ TAKEN = (
     "RidgeClassifier",
     "RidgeClassifierCV",
     "SGDClassifier",
+    "PassiveAggressiveClassifier",
+    "LinearDiscriminantAnalysis",
+)
+REGRESSORS = (
+    "LinearRegression",
+    "Ridge",
+    "RidgeCV",
+    "Lasso",
+    "LassoCV",
+    "ElasticNet",
+    "ElasticNetCV",
+    "SGDRegressor",
+    "LinearSVR",
+    "HuberRegressor",
+    "BayesianRidge",
 )
 SCALERS = ("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler")
+STEPS = (*SCALERS, "Normalizer", "PCA", "TruncatedSVD")
 
 Chain = list[tuple[str, Any]]
 
 
 def network_from_sklearn(kind: type[Made], estimator: Any) -> Made:
-    """The network of a fitted estimator; its outputs are those of `predict_proba` of an
-    MLPClassifier or LogisticRegression, of `decision_function` of other classifiers, of `predict`
-    of a regressor.
+    """The network of a fitted estimator, alone or behind the steps of a pipeline; its outputs are
+    those of `predict_proba` of an MLPClassifier or LogisticRegression, of `decision_function` of
+    other classifiers, of `predict` of a regressor.
 
     Raises
     ------
@@ -41,15 +64,13 @@ def network_from_sklearn(kind: type[Made], estimator: Any) -> Made:
         One that has learnt nothing yet.
     """
     name = type(estimator).__name__
-    scalers: list[Any] = []
-    if name == "Pipeline":
-        *scalers, estimator = [step for _, step in estimator.steps if step != "passthrough"] or [""]
-        name = type(estimator).__name__
-    if isinstance(estimator, type) or name not in TAKEN:
+    *before, estimator = _steps(estimator) or [""]
+    name = type(estimator).__name__
+    if isinstance(estimator, type) or name not in (*TAKEN, *REGRESSORS):
         what = f"the class {estimator.__name__}" if isinstance(estimator, type) else f"a {name}"
         raise InputError(
-            f"estimator is {what}; expected a fitted one of: {', '.join(TAKEN)}, or a pipeline of"
-            " scalers that ends in one"
+            f"estimator is {what}; expected a fitted one of: {', '.join((*TAKEN, *REGRESSORS))}, or"
+            f" a pipeline of {', '.join(STEPS)} that ends in one"
         )
     if not hasattr(estimator, "coefs_" if name.startswith("MLP") else "coef_"):
         raise NotFittedError(f"the {name} has not been fitted; call fit(X, y) first")
@@ -59,10 +80,19 @@ def network_from_sklearn(kind: type[Made], estimator: Any) -> Made:
         raise InputError(f"the {name} learnt several labels a sample; expected one class a sample")
     make = _perceptron if name.startswith("MLP") else _linear
     chain = make(estimator, name)
-    inputs = chain[0][1].weights.shape[0]
-    before = [part for k, scaler in enumerate(scalers) for part in _scaled(scaler, k, inputs)]
-    classes = None if name == "MLPRegressor" else _classes(estimator)
-    return kind.chain([*before, *chain], (inputs,), classes=classes)
+    steps = [part for number, step in enumerate(before) for part in _step(step, number)]
+    inputs = before[0].n_features_in_ if before else chain[0][1].weights.shape[0]
+    decides = name not in ("MLPRegressor", *REGRESSORS)
+    classes = _classes(estimator) if decides else None
+    return kind.chain([*steps, *chain], (int(inputs),), classes=classes, decides=decides)
+
+
+def _steps(estimator: Any) -> list[Any]:
+    """The steps of a pipeline, those of pipelines in it included; an estimator itself."""
+    if type(estimator).__name__ != "Pipeline":
+        return [estimator]
+    steps = [step for _, step in estimator.steps if step is not None and step != "passthrough"]
+    return [inner for step in steps for inner in _steps(step)]
 
 
 def _classes(estimator: Any) -> tuple[Any, ...]:
@@ -79,17 +109,32 @@ def _dense(values: Any) -> Values:
     return np.asarray(values.toarray() if hasattr(values, "toarray") else values, dtype=float)
 
 
-def _scaled(scaler: Any, number: int, inputs: int) -> Chain:
-    """What a fitted scaler does, as nodes."""
-    name = type(scaler).__name__
-    if name not in SCALERS:
+def _step(step: Any, number: int) -> Chain:
+    """What a fitted step before the last does, as nodes."""
+    name = type(step).__name__
+    if name not in STEPS:
         raise InputError(
-            f"a step of the pipeline is a {name}; expected: {', '.join(SCALERS)} (or take the last"
+            f"a step of the pipeline is a {name}; expected: {', '.join(STEPS)} (or take the last"
             " step alone, and hand in what the others make of the data)"
         )
-    if not hasattr(scaler, "n_features_in_"):
+    if not hasattr(step, "n_features_in_"):
         raise NotFittedError(f"the {name} has not been fitted; call fit(X, y) first")
-    one = np.ones(inputs)
+    if name == "Normalizer":
+        return [(f"normalise{number}", Normalise(step.norm.upper()))]
+    if name in SCALERS:
+        return _scaled(step, name, number)
+    matrix = np.asarray(step.components_, dtype=float).T
+    if name == "TruncatedSVD":
+        return [(f"components{number}", Dense(matrix))]
+    if step.whiten:
+        spread = np.sqrt(step.explained_variance_)
+        matrix = matrix / np.maximum(spread, np.finfo(spread.dtype).eps)
+    return [(f"components{number}", Dense(matrix, -np.asarray(step.mean_, dtype=float) @ matrix))]
+
+
+def _scaled(scaler: Any, name: str, number: int) -> Chain:
+    """What a fitted scaler does, as nodes."""
+    one = np.ones(scaler.n_features_in_)
     if name == "MinMaxScaler":
         factors, offsets = one * scaler.scale_, one * scaler.min_
     else:
@@ -130,6 +175,8 @@ def _perceptron(estimator: Any, name: str) -> Chain:
 def _linear(estimator: Any, name: str) -> Chain:
     weights = np.atleast_2d(_dense(estimator.coef_)).T
     bias = np.broadcast_to(np.atleast_1d(_dense(estimator.intercept_)), weights.shape[1:])
+    if name in REGRESSORS:
+        return [("layer0", Dense(weights, bias))]
     two = len(_classes(estimator)) == 2 and weights.shape[1] == 1
     told = getattr(estimator, "multi_class", "auto")
     after: list[tuple[str, Node]] = []
