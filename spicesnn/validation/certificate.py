@@ -17,7 +17,14 @@ from spicesnn.devices.importers.graph import STEP, Program
 from spicesnn.devices.importers.veriloga.model import VerilogModel
 from spicesnn.devices.importers.veriloga.parameters import Settable
 from spicesnn.errors import EngineError, InputError, UnsupportedNetlistError
-from spicesnn.validation.compiled_original import BEFORE, FIRST, SHOWN, CompiledOriginal, Evaluated
+from spicesnn.validation.compiled_original import (
+    AWAKE,
+    BEFORE,
+    FIRST,
+    SHOWN,
+    CompiledOriginal,
+    Evaluated,
+)
 
 VALUE, JACOBIAN = 1e-9, 1e-8
 """What the twins must reach."""
@@ -91,12 +98,14 @@ def certificate(model: VerilogModel, rng: np.random.Generator, points: int = 200
     points : int
         At least this many.
     """
-    with CompiledOriginal(
-        model.files, model.module, keeps=model.keeps, late=tuple(model.late), pins=model.pins
-    ) as original:
-        judge = _Judge(model, original)
-        sets = [model.defaults, *(drawn_parameters(model, rng) for _ in range(_SETS - 1))]
-        found = [judge.compare(parameters, rng, -(-points // _SETS)) for parameters in sets]
+    sets = [model.defaults, *(drawn_parameters(model, rng) for _ in range(_SETS - 1))]
+    try:
+        found = _compared(model, sets, rng, points, ())
+    except _SingularError:
+        nodes = [key.removeprefix("node:") for key in model.moved if key.startswith("node:")]
+        if not nodes:
+            raise
+        found = _compared(model, sets, rng, points, nodes)
     twin, true, twin_by, true_by = (
         np.concatenate([f[k] for f in found], axis=-1) for k in range(4)
     )
@@ -118,6 +127,30 @@ def certificate(model: VerilogModel, rng: np.random.Generator, points: int = 200
         advanced=max(steps) if steps else None,
         by_values=sum(f[5] for f in found),
     )
+
+
+def _compared(
+    model: VerilogModel,
+    sets: Sequence[Mapping[str, float]],
+    rng: np.random.Generator,
+    points: int,
+    awake: Sequence[str],
+) -> list[tuple[Floats, Floats, Floats, Floats, float | None, int]]:
+    """Return what `_Judge.compare` does for each of some sets of parameters."""
+    with CompiledOriginal(
+        model.files,
+        model.module,
+        keeps=model.keeps,
+        late=tuple(model.late),
+        pins=model.pins,
+        awake=awake,
+    ) as original:
+        judge = _Judge(model, original)
+        return [judge.compare(parameters, rng, -(-points // _SETS)) for parameters in sets]
+
+
+class _SingularError(InputError):
+    """Nothing determines an unknown of the compiled original."""
 
 
 def relative(found: Floats, true: Floats) -> float:
@@ -383,7 +416,7 @@ class _Judge:
         integral = 0
         for name, kind in self.about.kinds.items():
             match kind:
-                case "param" if name == FIRST:
+                case "param" if name in (FIRST, AWAKE):
                     columns[name] = 0.0
                 case "param" if name.startswith(SHOWN):
                     columns[name] = _LOUD if name == f"{SHOWN}{shown}" else 0.0
@@ -613,7 +646,7 @@ def _solve(matrix: Floats, right: Floats) -> Floats:
     try:
         solved = np.linalg.solve(scaled / columns[:, None, :], (right / rows)[:, :, None])[:, :, 0]
     except np.linalg.LinAlgError:
-        raise InputError(
+        raise _SingularError(
             "the compiled original's equations are singular: nothing determines one of its unknowns"
         ) from None
     return np.asarray(solved / columns)

@@ -33,6 +33,7 @@ from spicesnn.platform import says_something
 
 TIME_LIMIT_S = 60.0
 FIRST, BEFORE, SHOWN = "spicesnn_first_instant", "spicesnn_before_", "spicesnn_shown_"
+AWAKE = "spicesnn_awake"
 """Parameters in the text that is compiled, where a model keeps values: whether this is the first
 instant, what a variable held before, and how much of what it holds afterwards is added to the
 current."""
@@ -96,6 +97,11 @@ class CompiledOriginal:
         Variables that are read before they are assigned.
     pins : (p, n)
         Where the current flows that shows them.
+    awake : sequence of str
+        Nodes into which a parameter flows that is 0. The compiler takes a node for one of small
+        signals alone, and its potential for 0, where all that flows there is 0 with it, as of a
+        state that grows by x·(1 − x). Named branches from a node to the ground are those of the
+        node alone then: the compiler leaves the ground open there.
 
     Raises
     ------
@@ -115,6 +121,7 @@ class CompiledOriginal:
         keeps: Sequence[str] = (),
         late: Sequence[str] = (),
         pins: tuple[str, str] = ("", ""),
+        awake: Sequence[str] = (),
     ) -> None:
         why = missing()
         if why:
@@ -122,28 +129,26 @@ class CompiledOriginal:
         self._folder = tempfile.TemporaryDirectory(prefix="spicesnn-verilog-")
         self._process: subprocess.Popen[str] | None = None
         try:
-            self._start(files, module, keeps, late, pins)
+            self._start(
+                {
+                    name: _watched(text, module, keeps, late, pins, awake)
+                    if keeps or late or awake
+                    else text
+                    for name, text in files.items()
+                },
+                module,
+            )
         except BaseException:
             self.close()
             raise
 
-    def _start(
-        self,
-        files: Mapping[str, str],
-        module: str,
-        keeps: Sequence[str],
-        late: Sequence[str],
-        pins: tuple[str, str],
-    ) -> None:
+    def _start(self, files: Mapping[str, str], module: str) -> None:
         folder = Path(self._folder.name)
         self._file = next(iter(files))
         for name, text in files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(
-                _watched(text, module, keeps, late, pins) if keeps or late else text,
-                encoding="utf-8",
-            )
+            path.write_text(text, encoding="utf-8")
         self._process = subprocess.Popen(
             [
                 sys.executable,
@@ -281,7 +286,12 @@ def _said(text: str, folder: Path) -> str:
 
 
 def _watched(
-    text: str, module: str, keeps: Sequence[str], late: Sequence[str], pins: tuple[str, str]
+    text: str,
+    module: str,
+    keeps: Sequence[str],
+    late: Sequence[str],
+    pins: tuple[str, str],
+    awake: Sequence[str],
 ) -> str:
     """Return a text in which ``initial_step`` and what variables held before are parameters, and
     what is read before it is assigned is a node; comments are taken out."""
@@ -292,9 +302,12 @@ def _watched(
         flags=re.S,
     )
     swapped = re.sub(r"@\s*\(\s*initial_step\s*(\([^()]*\))?\s*\)", f"if ({FIRST} > 0.5)", bare)
+    if awake:
+        for ground in re.findall(r"\w+", " ".join(re.findall(r"\bground\s+([\w\s,]+);", bare))):
+            swapped = re.sub(rf"\bbranch\s*\(\s*(\w+)\s*,\s*{ground}\s*\)", r"branch (\1)", swapped)
     declared = "".join(
         f" parameter real {name} = 0;"
-        for name in (FIRST, *(f"{k}{name}" for k in (BEFORE, SHOWN) for name in keeps))
+        for name in (FIRST, AWAKE, *(f"{k}{name}" for k in (BEFORE, SHOWN) for name in keeps))
     )
     declared += (  # of its own, so that no flow of the text's own branches holds what is shown
         f" branch ({pins[0]}, {pins[1]}) {SHOWN};"
@@ -307,5 +320,8 @@ def _watched(
     )
     shown = "".join(f" I({SHOWN}) <+ {SHOWN}{name} * {name};" for name in keeps)
     shown += "".join(f" I({BEFORE}{name}) <+ V({BEFORE}{name}) - {name};" for name in late)
+    for node in awake:
+        flow = re.search(rf"\b(\w+)\s*\(\s*{node}\s*(?:,[^()]*)?\)\s*<\+", bare)
+        shown += f" {'I' if flow is None else flow.group(1)}({node}) <+ {AWAKE};"
     swapped = re.sub(r"\bend(\s*endmodule\b)", rf"{shown} end\1", swapped)
     return re.sub(r"(\banalog\s+begin\b(?:\s*:\s*\w+)?)", rf"\1{given}", swapped, count=1)

@@ -481,6 +481,41 @@ def test_a_state_that_is_drawn_to_a_terminal_does_not_hide_its_current(tmp_path)
     assert certificate(found, np.random.default_rng(1)).ok
 
 
+@needs_compiler
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        (
+            "electrical w; analog begin I(p,n) <+ 1m*V(p,n)*(1+V(w));"
+            " I(w) <+ ddt(V(w)) - 5*V(p,n)*V(w)*(1-V(w)); end",
+            lambda v, x: (1e-3 * v * (1 + x), 5 * v * x * (1 - x)),
+        ),
+        (
+            "thermal w; analog begin I(p,n) <+ 1m*V(p,n)*(1+Temp(w));"
+            " Pwr(w) <+ ddt(Temp(w)) + Temp(w)*(1+V(p,n)*V(p,n)); end",
+            lambda v, x: (1e-3 * v * (1 + x), -x * (1 + v * v)),
+        ),
+        (
+            "electrical w, gnd; ground gnd; branch (w, gnd) keep; analog begin"
+            " I(p,n) <+ 1m*V(p,n)*V(keep); I(keep) <+ ddt(V(keep)) - V(p,n); end",
+            lambda v, x: (1e-3 * v * x, v),
+        ),
+    ],
+)
+def test_a_state_that_rests_at_nothing_is_not_taken_for_nothing(body, wanted, tmp_path):
+    """The compiler takes a node whose flows are all 0 at 0, as with the window x·(1 − x), for one
+    of small signals alone, and a named branch to the ground for one that leads nowhere."""
+    found = of_text(tmp_path, body, bounds={"w": (0.0, 1.0)})
+    judged = certificate(found, np.random.default_rng(5), 100)
+    assert judged.ok
+    assert judged.points >= 100
+    device = device_of_model(found)
+    for v, x in ((0.4, 0.3), (-0.7, 0.6)):
+        assert (float(device.current(v, x)), float(device.rate(v, x))) == pytest.approx(
+            wanted(v, x), rel=1e-12
+        )
+
+
 def test_nodes_that_nothing_is_connected_with_are_no_unknowns(tmp_path):
     found = of_text(
         tmp_path,
