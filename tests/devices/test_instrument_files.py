@@ -233,6 +233,44 @@ def test_no_compliance_is_seen_where_there_is_none(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("header", "scale"),
+    [
+        ("Compliance (A)", 1.0),
+        ("Icc (mA)", 1e3),
+        ("I_comp (uA)", 1e6),
+        ("Current limit (A)", 1.0),
+        ("Source Limit (A)", 1.0),
+        ("Compliance", 1.0),
+    ],
+)
+def test_a_column_states_the_compliance_of_each_polarity(header, scale, tmp_path):
+    """Few points are held, which shows no level by itself: the column says what they are."""
+    t, v, free = loop(12)
+    up, down = 0.8 * free.max(), 0.9 * np.abs(free).max()
+    i = np.clip(free, -down, up)
+    stated = np.where(v >= 0, up, down) * scale
+    rows = lines_of(t, v, i, stated, fmt="{:.9g}")
+    found = sn.read_measurement(written(tmp_path, text([f"time,V,I (A),{header}", *rows])))
+    assert found.limit_amps[v > 0] == pytest.approx(up, rel=1e-6)
+    assert found.limit_amps[v < 0] == pytest.approx(down, rel=1e-6)
+    rows = lines_of(t, v, free, np.full(v.size, 2 * scale), fmt="{:.9g}")
+    found = sn.read_measurement(written(tmp_path, text([f"time,V,I (A),{header}", *rows])))
+    assert np.all(np.isinf(found.limit_amps))
+    assert f"no current is held at {header} (2 A)" in found.remarks[0]
+
+
+def test_a_stated_compliance_counts_in_the_polarity_that_keeps_it(tmp_path):
+    t, v, i = loop(12)
+    level = 0.8 * i.max()
+    i = np.where(v > 0, np.minimum(i, level), np.where(v < 0, 2 * i, 0.0))
+    assert np.abs(i).max() > 1.05 * level
+    lines = [f"Icc = {level:.9g} A", "time,V,I", *lines_of(t, v, i, fmt="{:.9g}")]
+    found = sn.read_measurement(written(tmp_path, text(lines)))
+    assert found.limit_amps[v > 0] == pytest.approx(level, rel=1e-6)
+    assert np.all(np.isinf(found.limit_amps[v < 0]))
+
+
+@pytest.mark.parametrize(
     ("line", "amps"),
     [
         ("Compliance: 5 mA", 5e-3),

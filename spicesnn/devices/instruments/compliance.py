@@ -14,8 +14,9 @@ from spicesnn.devices.instruments.cells import Row, number, with_unit
 from spicesnn.devices.instruments.headers import scale_of
 
 _WORDS = re.compile(r"(?i)compl|curr[a-z]*[ _.]*lim|i[ _]?lim|\bicc\b|\bi_?cc\b|\bi_?comp")
-_FLAT = 2e-3
-"""A limit holds the current within this fraction of it; scatter of the data is added."""
+FLAT, BEYOND = 2e-3, 0.02
+"""A limit holds the current within this fraction of it; scatter of the data is added. A current
+that is more than the second fraction above it is not held."""
 _SCATTER = 3.0
 _LEAST_POINTS = 4
 _LEAST_RANGE = 0.1
@@ -82,7 +83,7 @@ def visible(volts: Floats, amps: Floats) -> tuple[float, Any] | None:
         scatter = (
             float(1.4826 * np.median(np.abs(np.diff(amps[begin:end], 2))) / np.sqrt(6.0)) / level
         )
-        flat = inside < _FLAT + _SCATTER * scatter
+        flat = inside < FLAT + _SCATTER * scatter
         if scatter > 0.05 or np.count_nonzero(flat) < _LEAST_POINTS:
             continue
         first, last = begin + int(np.argmax(flat)), end - int(np.argmax(flat[::-1]))
@@ -90,9 +91,7 @@ def visible(volts: Floats, amps: Floats) -> tuple[float, Any] | None:
             continue
         part_v, part_i = volts[first:last], amps[first:last]
         moved = float(np.ptp(part_v)) / float(np.max(volts))
-        if moved < _LEAST_RANGE or np.any(
-            amps > level * (1.0 + 2 * _FLAT + 2 * _SCATTER * scatter)
-        ):
+        if moved < _LEAST_RANGE or np.any(amps > level * (1.0 + 2 * FLAT + 2 * _SCATTER * scatter)):
             continue
         if moved < _LEAST_RANGE + _RANGE_FOR_SCATTER * scatter:
             continue

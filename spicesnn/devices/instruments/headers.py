@@ -29,7 +29,8 @@ _NAMES = {
         " pulsenumber id# row"
     ),
     "cycle": "cycle cycles loop loops run sweep repeat repetition iteration zyklus cyc trial",
-    "status": "status compliance compl flag comp incompliance overload limit",
+    "status": "status compliance compl flag comp incompliance overload limit icc ilim ilimit icomp"
+    " icompliance",
     "cell": "wordline bitline wl bl device cell dut# die",
     "kind": "tag readtag type operation direction polarity",
     "other": (

@@ -20,8 +20,17 @@ from spicesnn.devices.instruments.cells import (
     status_word,
     with_unit,
 )
+from spicesnn.devices.instruments.compliance import BEYOND, FLAT
 from spicesnn.devices.instruments.headers import Column, scale_of
 from spicesnn.errors import DataError
+from spicesnn.units import render
+
+_UNIT = re.compile(r"[\[(]\s*([^\])]+?)\s*[\])]\s*$")
+"""A unit in brackets at the end of a header."""
+_LEVELS = frozenset(
+    ["compliance", "compl", "comp", "limit", "icc", "ilim", "ilimit", "icomp", "icompliance"]
+)
+"""Words of headers of columns that state a compliance."""
 
 _PARTNERS = {
     "anode": "cathode",
@@ -608,7 +617,7 @@ def _rows_of(
         volts=v,
         amps=i,
         lines=lines,
-        limited=_flags(block) | kept[amps].limited,
+        limited=_flags(block) | _at_level(block, v, i, notes) | kept[amps].limited,
         block=number_,
         cycle=(amps,),
         names=tuple(block.columns[k].header for k in needed),
@@ -665,6 +674,33 @@ def _flags(block: Block) -> Any:
         }:
             flags |= np.array([cell in ("1", "1.0") for cell in cells])
     return flags
+
+
+def _at_level(block: Block, volts: Floats, amps: Floats, notes: Notes) -> Any:
+    """Return where the current is at the compliance that a column of amperes states, (rows,) of
+    bool; nowhere in a polarity in which it goes beyond."""
+    at = np.zeros(len(block.rows), dtype=bool)
+    for k, column in enumerate(block.columns):
+        if column.kind not in ("status", "other") or not column.words & _LEVELS:
+            continue
+        texts = [row.cells[k] if k < len(row.cells) else "" for row in block.rows]
+        values = [number(text) for text in texts]
+        unit = _UNIT.search(column.header)
+        scale = 1.0 if unit is None else scale_of(unit.group(1), "amps")
+        level = np.abs([np.nan if value is None else value for value in values])
+        if scale is None or not np.any(level > 0.0) or (unit is None and set(level) <= {0.0, 1.0}):
+            continue
+        level = np.where(level > 0.0, level * scale, np.nan)
+        held = np.zeros(len(level), dtype=bool)
+        for sign in (1.0, -1.0):
+            share = np.where(sign * volts > 0.0, np.abs(amps) / level, np.nan)
+            if np.nanmax(share, initial=0.0) <= 1.0 + BEYOND:
+                held |= share >= 1.0 - FLAT
+        spread = sorted({render(value, "A") for value in level[np.isfinite(level)].tolist()})
+        if not held.any():
+            notes.read.append(f"no current is held at {column.header} ({', '.join(spread[:3])})")
+        at |= held
+    return at
 
 
 def _check_cells(path: Path, block: Block) -> None:

@@ -311,11 +311,15 @@ def _limits(pieces: list[Piece], stated: float | None, notes: Notes) -> Floats:
                 continue
             flagged = piece.limited & here
             level = None
-            if np.count_nonzero(flagged) >= 2:
-                level, count = (
-                    float(np.median(np.abs(piece.amps[flagged]))),
-                    int(np.count_nonzero(flagged)),
+            size = np.abs(piece.amps)
+            if np.count_nonzero(flagged) < 2 and stated is not None:
+                flagged = (
+                    here & (size >= (1.0 - compliance.FLAT) * stated)
+                    if float(np.max(size[here])) <= (1.0 + compliance.BEYOND) * stated
+                    else flagged
                 )
+            if np.count_nonzero(flagged) >= 2:
+                level, count = float(np.median(size[flagged])), int(np.count_nonzero(flagged))
             else:
                 seen = compliance.visible(
                     np.where(here, np.abs(piece.volts), 0.0),
@@ -335,7 +339,7 @@ def _limits(pieces: list[Piece], stated: float | None, notes: Notes) -> Floats:
         )
         notes.read.append(f"compliance {text} ({held} points held there)")
     if stated is not None and not levels:
-        if largest <= 1.02 * stated:
+        if largest <= (1.0 + compliance.BEYOND) * stated:
             notes.read.append(f"compliance {render(stated, 'A')} (stated; not reached)")
             found = [np.full(limit.size, stated) for limit in found]
         else:
