@@ -175,4 +175,4 @@ def _samples(
     shape = tuple(features.shape[1:]) if features.ndim > 2 else ()
     words = [str(value) for value in labels.tolist()]
     kept = flat if flat.dtype == np.uint8 else flat.astype(float)
-    return table.of_words(path, kept, words, tuple(f"x{k}" for k in range(flat.shape[1])), shape)
+    return table.of_words(path, kept, words, (), shape)

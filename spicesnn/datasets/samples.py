@@ -11,27 +11,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn import npz
-from spicesnn.datasets import files
+from spicesnn.datasets import files, table
 from spicesnn.errors import DataError
 
 _SPELLINGS = (("x", "y"), ("features", "labels"), ("X", "y"))
 
 
-def read(path: str | Path, *, label: str = "label") -> tuple[NDArray[np.float64], NDArray[Any]]:
+def read(
+    path: str | Path, *, label: str = "label", like: str | Path = ""
+) -> tuple[NDArray[np.float64], NDArray[Any]]:
     """Inputs (n, …) and labels (n,) of an npz file with ``x y`` (or ``features labels``), or of a
-    CSV file with a column of labels.
+    CSV file with a column of labels; its columns stand in the order of another CSV file, `like`,
+    where one is given.
 
     Raises
     ------
     DataError
         A file that is absent or damaged, inputs that are no finite real numbers, no or another
-        number of labels.
+        number of labels, columns of other names than those of `like`.
     """
     path = Path(path)
     if path.suffix.lower() == ".npz":
         return _from_npz(path)
     if path.suffix.lower() == ".csv":
         found = files.read(path, label=label)[0]
+        if Path(like).suffix.lower() == ".csv":
+            found = table.in_order(found, files.read(like, label=label)[0], path)
         names = numbered(found.names)
         return found.features, names[found.labels]
     raise DataError(

@@ -32,6 +32,7 @@ class Table:
     names : tuple of str
         The classes, sorted: numerically if all are numbers.
     feature_names : tuple of str
+        Of the columns; empty where nothing names them.
     shape : tuple of int
         Rows and columns (and channels) of a sample that is an image; empty where features are no
         image.
@@ -79,6 +80,11 @@ def read_csv(path: Path, label: str = "label") -> Table:
             " classes with data.label"
         )
     at = header.index(label)
+    if "" in header:
+        raise DataError(
+            f"{path}: column {header.index('') + 1} has no name in the header; expected one for each"
+            " (pandas writes row numbers there: leave them out with index=False)"
+        )
     features, words = [], []
     for number, line in enumerate(lines[1:], start=2):
         if len(line) != len(header):
@@ -127,7 +133,7 @@ def _is_number(cell: str) -> bool:
 
 def _number(cell: str, path: Path, row: int, column: int, label: str) -> float:
     try:
-        return float(cell)
+        return float(cell.replace("_", "?"))  # Python passes over underscores
     except ValueError:
         raise DataError(
             f"{path}, row {row}, column {column}: no number; expected numbers in every column but"
@@ -152,6 +158,7 @@ def of_words(
     words : (n,) text
         The class of each sample.
     feature_names : (inputs,) text
+        Empty where nothing names them.
     shape : tuple of int
         Of one sample, where it is an image.
 
@@ -214,12 +221,13 @@ def check_classes(found: Table, path: str | Path) -> None:
 
 
 def renamed(test: Table, train: Table, path: Path) -> Table:
-    """Return held-out samples whose labels count the classes of the training samples.
+    """Return held-out samples whose labels count the classes of the training samples, and whose
+    columns stand in the order of theirs, by their names.
 
     Raises
     ------
     DataError
-        Another number of features, or a class that no training sample has.
+        Another number of features, columns of other names, or a class that no training sample has.
     """
     if test.features.shape[1] != train.features.shape[1] or (
         test.shape and train.shape and test.shape != train.shape
@@ -235,7 +243,34 @@ def renamed(test: Table, train: Table, path: Path) -> Table:
             " those learnt"
         )
     labels = np.array([train.names.index(test.names[k]) for k in test.labels])
-    return replace(test, labels=labels, names=train.names)
+    return in_order(replace(test, labels=labels, names=train.names), train, path)
+
+
+def in_order(found: Table, like: Table, path: Path) -> Table:
+    """Return samples with their columns in the order of other samples, by name where both have
+    names.
+
+    Raises
+    ------
+    DataError
+        Columns of other names.
+    """
+    if not moved(found, like):
+        return found
+    of = found.feature_names
+    if sorted(of) != sorted(like.feature_names) or len(set(of)) != len(of):
+        raise DataError(
+            f"{path}: its columns have other names than those of the samples before; expected the"
+            " same, in any order"
+        )
+    order = [of.index(name) for name in like.feature_names]
+    return replace(found, features=found.features[:, order], feature_names=like.feature_names)
+
+
+def moved(found: Table, like: Table) -> bool:
+    """Whether both name their columns, and differ in it."""
+    of = found.feature_names
+    return bool(of and like.feature_names) and of != like.feature_names
 
 
 def _sort_key(word: str) -> tuple[float, str]:

@@ -298,7 +298,8 @@ class MapConfig(StreamConfig):
         and how they were read."""
         if not reading.is_events(Path(path)):
             self.data.check_used(path)
-            return *samples.read(path, label=self.data.label), ()
+            like = self.data.path if path != self.data.path else ""
+            return *samples.read(path, label=self.data.label, like=like), ()
         network = self.built_network()
         if not network.temporal:
             raise ConfigError(

@@ -184,6 +184,9 @@ def _from_mnist(options: DataOptions, digits: mnist.Mnist) -> Problem:
     )
 
 
+_BY_NAME = "held-out columns stand in another order and are taken by their names"
+
+
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class OwnData:
     """A user's samples as they are in the file, images reduced if that is asked for, and how they
@@ -232,10 +235,10 @@ class OwnData:
         table.check_classes(whole, options.path)
         if options.test_path:
             (apart, _), more = _read(options, options.test_path, whole.shape)
-            own_test, remarks = (
-                table.renamed(apart, whole, Path(options.test_path)),
-                (*remarks, *more),
-            )
+            own_test = table.renamed(apart, whole, Path(options.test_path))
+            if table.moved(apart, whole):
+                more = (*more, _BY_NAME)
+            remarks = (*remarks, *more)
         train, test, held_out = _halves(whole, own_test, options, streams)
         available = len(train[1])
         if options.validation:

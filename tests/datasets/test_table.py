@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spicesnn import npz
-from spicesnn.datasets import files
+from spicesnn.datasets import files, samples, table
 from spicesnn.errors import DataError
 
 
@@ -18,6 +18,28 @@ def test_a_csv_with_words_for_classes(tmp_path):
     assert found.labels.tolist() == [1, 0]
     assert found.feature_names == ("length", "width")
     np.testing.assert_array_equal(found.features, [[1.5, 2.0], [2.5, 0.3]])
+
+
+def test_columns_are_taken_by_their_names(tmp_path):
+    first, second, third = (tmp_path / f"{k}.csv" for k in "abc")
+    first.write_text("a,b,label\n1,2,x\n3,4,y\n")
+    second.write_text("b,label,a\n20,y,10\n40,x,30\n")
+    third.write_text("b,label,c\n20,y,10\n40,x,30\n")
+    whole = files.read_classes(first)
+    held = table.renamed(files.read_classes(second), whole, second)
+    np.testing.assert_array_equal(held.features, [[10, 20], [30, 40]])
+    assert (held.labels.tolist(), held.feature_names) == ([1, 0], ("a", "b"))
+    np.testing.assert_array_equal(samples.read(second, like=first)[0], [[10, 20], [30, 40]])
+    for named in (third, first):
+        text = named.read_text().replace("b,label", "c,label")  # other names; one name twice
+        named.write_text(text.replace("a,b", "b,b"))
+    with pytest.raises(DataError, match="other names than those of the samples before"):
+        table.renamed(files.read_classes(third), whole, third)
+    with pytest.raises(DataError, match="other names"):
+        table.renamed(files.read_classes(first), whole, first)
+    np.savez(tmp_path / "d.npz", x=[[5.0, 6.0]], y=["x"])  # nothing is named: as they stand
+    bare = table.renamed(files.read(tmp_path / "d.npz")[0], whole, tmp_path / "d.npz")
+    np.testing.assert_array_equal(bare.features, [[5, 6]])
 
 
 def test_numeric_classes_sort_as_numbers(tmp_path):
@@ -71,6 +93,8 @@ def test_samples_that_would_be_left_out_are_refused(tmp_path):
         ("a,label\n1,\n2,x\n", "sample 1: the label is empty"),
         ("label\nx\ny\n", "no features"),
         ("label,a,label\nx,1,y\n", "2 columns 'label'"),
+        (",a,label\n0,1,x\n1,2,y\n", r"column 1 has no name .* index=False"),
+        ("a,label\n1_000,x\n2,y\n", "row 2, column 1: no number"),
     ],
 )
 def test_a_bad_csv_says_where(tmp_path, text, message):

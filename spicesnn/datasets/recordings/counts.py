@@ -4,7 +4,6 @@ steps.
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +54,5 @@ def _table(path: Path, found: Sequences) -> Table:
         values = values.reshape(-1, polarities, rows, columns).transpose(0, 2, 3, 1)
         shape = (rows, columns, polarities) if polarities > 1 else (rows, columns)
     flat = values.reshape(len(found), -1)
-    names = tuple(f"x{k}" for k in range(math.prod(found.shape)))
     words = [found.names[k] for k in found.labels]
-    return table.of_words(path, flat, words, names, shape)
+    return table.of_words(path, flat, words, (), shape)
