@@ -115,6 +115,8 @@ class Job:
         Longest time, if it should be shorter than the engine's.
     kept : bool
         Whether its deck is kept if it fails; not where something else is tried then.
+    kept_late : bool
+        Whether it is kept all the same if it takes too long.
     continued : bool
         Whether its sweep may go on from the points of the last one on its circuit, where the matrix
         has been set up and ordered: a quarter of the time or less. Only for linear circuits, whose
@@ -129,6 +131,7 @@ class Job:
     controller: dict[str, object] | None = None
     seconds: float | None = None
     kept: bool = True
+    kept_late: bool = False
     continued: bool = False
 
 

@@ -124,7 +124,7 @@ class Pool:
             except JobHungError as hung:
                 raise NgspiceTimeoutError(
                     str(hung),
-                    deck_path=self._keep(circuit, job, session.printed()),
+                    deck_path=self._keep(circuit, job, session.printed(), late=True),
                     log=session.printed(),
                 ) from None
             except JobFailedError as failed:
@@ -159,9 +159,9 @@ class Pool:
             deck_path=self._keep(circuit, job, ""),
         )
 
-    def _keep(self, circuit: Circuit, job: Job, log: str) -> Path | None:
+    def _keep(self, circuit: Circuit, job: Job, log: str, *, late: bool = False) -> Path | None:
         """Keep what a failed job was: its deck, what ngspice said, what it was asked for."""
-        if not job.kept:
+        if not (job.kept or (late and job.kept_late)):
             return None
         found = self.library
         library = (

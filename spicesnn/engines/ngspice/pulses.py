@@ -7,7 +7,7 @@ import hashlib
 import time as clock
 from collections import Counter
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -88,16 +88,17 @@ def pulse(
 
 
 def _ways(array: Crossbar) -> tuple[Way, ...]:
-    """Ways in which a pulse may begin: from its operating point only where nothing but the states
-    remembers a charge; with transistors in the cells that way comes first."""
+    """Ways to a pulse: from its operating point only where nothing but the states remembers a
+    charge; with transistors in the cells that way comes first."""
+    from_zero, settled, short = PULSES
     if (
         array.device is None
         or isinstance(array.device, Foreign)
         or array.wires.word_line_farad
         or array.wires.bit_line_farad
     ):
-        return PULSES[:1]
-    return PULSES[::-1] if array.gated else PULSES
+        return from_zero, short
+    return (settled, from_zero, short) if array.gated else PULSES
 
 
 def _applied(
@@ -133,12 +134,15 @@ def _applied(
 
     circuit = circuits.get(key, lambda: build(key, deck(), device=array.device))
     job = Job(
-        analysis=accuracy.analysis(waveform.duration_s, settled=way.settled),
+        analysis=replace(accuracy, points=accuracy.points * way.steps).analysis(
+            waveform.duration_s, settled=way.settled
+        ),
         values=altered_values(array, circuit),
         commands=_waveforms(circuit, waveform) if altered else {},
         standalone=lambda: deck().text,
         seconds=way.seconds(pool.settings.patience.job_s, last=last),
-        kept=last,
+        kept=way is _ways(array)[-1],
+        kept_late=last,
     )
     return pool.run(circuit, job, lambda answer: checked(array, circuit, waveform, answer))
 

@@ -14,7 +14,10 @@ node leads astray.
 are a step for Newton's method, and one deck serves many pulses. Cells of a transistor and a
 memristor in series may not get over that step however short it is made (a tenth of random pulses);
 the operating point of the first volts, the states held, has ngspice's helps (gmin and source
-stepping). It is a way only where nothing but the states remembers a charge."""
+stepping). It is a way only where nothing but the states remembers a charge. Within a pulse Newton's
+method may run to voltages that no number holds (a current exponential in a temperature that is a
+product of voltages); ngspice then cuts its step, but starts again from where it ran to, and ends in
+"Timestep too small". Steps that are short from the start do not lead there."""
 
 from __future__ import annotations
 
@@ -37,12 +40,15 @@ class Way:
     share : float
         Part of the time of one job that it may take where another way is left.
     steps : int
-        Of a read, from one input to the next of a batch; only the last of them is kept.
+        Of a read, from one input to the next of a batch; only the last of them is kept. Of a pulse,
+        how many times as many as its tolerances ask for at least.
     optran : str
         What ngspice may do about a first point of a read that Newton's method does not reach:
         ``optran NEWTON GMIN SOURCE STEP END RAMP``.
     settled : bool
         Whether a pulse begins at the operating point of its first volts, and not at 0 V.
+    slower : bool
+        Whether it takes longer than those before, and is no way where they took too long.
     """
 
     name: str
@@ -50,6 +56,7 @@ class Way:
     steps: int = 1
     optran: str = ""
     settled: bool = False
+    slower: bool = False
 
     def seconds(self, job_s: float, *, last: bool) -> float | None:
         """Return the longest time, seconds, if it is shorter than that of any job, `job_s`."""
@@ -65,7 +72,11 @@ READS = (
     Way("source stepping", 0.2, 1, "optran 0 0 1 0 0 0"),
     Way("pseudo-transient", 0.2, 1, "optran 0 0 0 1n 1u 0"),
 )
-PULSES = (Way("from 0 V", 0.5), Way("from the operating point", 0.5, settled=True))
+PULSES = (
+    Way("from 0 V", 0.5),
+    Way("from the operating point", 0.5, settled=True),
+    Way("in short steps", 0.5, 20, slower=True),
+)
 
 
 def led(ways: Sequence[Way], attempt: Callable[[Way, bool], Result]) -> tuple[Way, Result]:
@@ -75,7 +86,7 @@ def led(ways: Sequence[Way], attempt: Callable[[Way, bool], Result]) -> tuple[Wa
     ----------
     ways : sequence of Way
     attempt : callable
-        Goes a way; the second argument says whether it is the last.
+        Goes a way; the second argument says whether it is the last for one that takes too long.
 
     Returns
     -------
@@ -86,21 +97,21 @@ def led(ways: Sequence[Way], attempt: Callable[[Way, bool], Result]) -> tuple[Wa
     NgspiceError
         None led to an answer. ngspice's own reason says more than that a way took too long.
     """
-    failures: list[NgspiceError] = []
-    for way in ways:
+    failures: dict[str, NgspiceError] = {}
+    for k, way in enumerate(ways):
+        if way.slower and any(isinstance(f, NgspiceTimeoutError) for f in failures.values()):
+            continue
         try:
-            return way, attempt(way, way is ways[-1])
+            return way, attempt(way, all(other.slower for other in ways[k + 1 :]))
         except NgspiceError as failed:
-            if len(ways) == 1:
-                raise
-            failures.append(failed)
-    told = next(
-        (failed for failed in failures if not isinstance(failed, NgspiceTimeoutError)),
-        failures[-1],
-    )
+            failures[way.name] = failed
+    *_, last = failures.values()
+    told = next((f for f in failures.values() if not isinstance(f, NgspiceTimeoutError)), last)
+    if len(failures) == 1:
+        raise told
     raise type(told)(
-        f"ways tried: {', '.join(way.name for way in ways)}",
+        f"ways tried: {', '.join(failures)}",
         reason=str(told).splitlines()[0],
-        deck_path=failures[-1].deck_path,
+        deck_path=last.deck_path,
         log=told.log,
     )

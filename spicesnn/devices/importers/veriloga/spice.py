@@ -122,10 +122,17 @@ class _Writer:
         for name, rate, scale in zip(stored.states, stored.rates, stored.scales, strict=True):
             behavioural.append(f"c{name} {name} 0 1p ic={{{name}_init*({1.0 / scale!r})}}")
             behavioural.append(f"b{name} 0 {name} i = ({1e-12 / scale!r})*({self.texts[rate]})")
+        # Newton's method starts from a state within its range: at 0 V a cell may be open, and the
+        # first step from there leads to voltages that no number holds.
+        defaults = {p.name: p.default for p in self.settable}
+        for name, low, high, scale in zip(
+            stored.states, stored.lows, stored.highs, stored.scales, strict=True
+        ):
+            ends = [float(stored.of_parameters(end, defaults)) for end in (low, high)]
+            behavioural.append(f".nodeset v({name})={sum(ends) / 2 / scale!r}")
         for k, residual in enumerate(stored.residuals):
             behavioural.append(f"bu{k}_ u{k}_ 0 i = {self.texts[residual]}")
         given = [f"{self.parameter[p.name]}={p.default!r}" for p in self.settable]
-        defaults = {p.name: p.default for p in self.settable}
         for name, start in zip(stored.states, stored.starts, strict=True):
             given.append(f"{name}_init={float(stored.of_parameters(start, defaults))!r}")
         head = f".subckt {self.name} p n{' params: ' if given else ''}{' '.join(given)}"
