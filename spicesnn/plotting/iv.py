@@ -207,6 +207,8 @@ def iv_figure(
             engine_difference(axes[1, 1], curves)
         else:
             voltage_and_current(axes[1, 1], curves)
+        for panel in axes.flat:
+            panel.locator_params(axis="x", nbins=8)
         figure.suptitle(f"{device.name}: {device.reference}", fontsize=11)
     return figure
 
