@@ -5,6 +5,7 @@ changes the numbers of everybody who left it out, and says so in both places.
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import enum
 import inspect
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import typer
+from scipy import constants
 
 import spicesnn as sn
 from spicesnn.cli.app import app
@@ -41,6 +43,12 @@ NEURONS = (
     "spicesnn.neurons.circuit",
 )
 CELLS = ("spicesnn.crossbar.cells", "spicesnn.crossbar.noise", "spicesnn.crossbar.faults")
+
+
+JUDGES = re.compile(
+    r"^_?[A-Z_]*(TOLERANCE|TOL|DEFECT|IMBALANCE|ERROR|SLACK|RESOLVED|SUSPICIOUS|CLEARLY)[A-Z_]*$"
+    r"|^(VALUE|JACOBIAN|WANTED|LARGEST_RANGE|JUMP_SHARE|SOLVE_SHARE|LEAST_RATIO|DISTURBANCE)$"
+)
 
 
 def shown(value: Any) -> str:
@@ -153,14 +161,34 @@ def all_defaults() -> dict[str, dict[str, str]]:
             for option in command.params
             if isinstance(option.default, bool | int | float | str)
         }
+    found["judged by"] = judging()
     return {name: table for name, table in found.items() if table}
+
+
+def judging() -> dict[str, str]:
+    """Module-level numbers that answers are judged by, as they are written."""
+    found = {}
+    for path in sorted((HOME / "spicesnn").rglob("*.py")):
+        module = ".".join(path.relative_to(HOME).with_suffix("").parts)
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if not isinstance(node, ast.Assign) or not isinstance(
+                node.targets[0], ast.Name | ast.Tuple
+            ):
+                continue
+            target, value = node.targets[0], node.value
+            several = isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)
+            pairs = zip(target.elts, value.elts, strict=True) if several else [(target, value)]
+            for name, given in pairs:
+                if isinstance(name, ast.Name) and JUDGES.search(name.id):
+                    found[f"{module}.{name.id}"] = ast.unparse(given)
+    return found
 
 
 def text(tables: dict[str, dict[str, str]]) -> str:
     """The table as TOML."""
     lines = []
     for name, table in tables.items():
-        lines += [f'["{name}"]', *(f"{key} = {value!r}" for key, value in table.items()), ""]
+        lines += [f'["{name}"]', *(f'"{key}" = {value!r}' for key, value in table.items()), ""]
     return "\n".join(lines)
 
 
@@ -194,6 +222,28 @@ def test_the_energies_of_the_periphery_are_isaacs_powers_by_its_times():
     }
     for name, value in worked_out.items():
         assert abs(getattr(table, name) / value - 1) < 0.03, name
+
+
+def test_constants_of_nature_are_codatas():
+    """To the digits that each model's publication has them with."""
+    from spicesnn.crossbar import temperature
+    from spicesnn.devices import jart_vcm, limits, mosfet_emulator
+    from spicesnn.devices.importers.veriloga import execute, parameters
+
+    per_charge = constants.Boltzmann / constants.elementary_charge
+    for value, known, digits in (
+        (jart_vcm.CHARGE, constants.elementary_charge, 1e-9),
+        (jart_vcm.BOLTZMANN, constants.Boltzmann, 1e-9),
+        (jart_vcm.PLANCK, constants.Planck, 1e-9),
+        (jart_vcm.ELECTRON_MASS, constants.electron_mass, 1e-6),
+        (jart_vcm.VACUUM, constants.epsilon_0, 1e-8),
+        (limits.BOLTZMANN_EV, per_charge, 1e-9),
+        (execute.BOLTZMANN_OVER_CHARGE, per_charge, 1e-6),
+        (mosfet_emulator.SILICON_DIOXIDE, 3.9 * constants.epsilon_0, 1e-5),
+        (temperature._ZERO_CELSIUS, constants.zero_Celsius, 1e-12),
+        (parameters.TEMPERATURE, constants.zero_Celsius + 27.0, 1e-12),
+    ):
+        assert abs(value / known - 1) < digits, value
 
 
 if __name__ == "__main__":

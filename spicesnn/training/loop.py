@@ -236,6 +236,12 @@ def converged(experiment: Experiment, state: RunState, train: Answers) -> bool:
     return state.converged if experiment.config.training.stop_when_right else train.accuracy == 1.0
 
 
+def epochs_of(experiment: Experiment, state: RunState) -> int:
+    """Return how many passes over the training samples have begun."""
+    rule: Rule = RULES[experiment.config.learning.rule]
+    return -(-state.updates // rule.updates_per_epoch(experiment))
+
+
 def _measured(
     experiment: Experiment, engine: Engine, state: RunState, history: History
 ) -> RunState:
@@ -335,8 +341,6 @@ def _summary(
     test: Answers,
 ) -> Summary:
     config = experiment.config
-    rule: Rule = RULES[config.learning.rule]
-    per_epoch = rule.updates_per_epoch(experiment)
     return Summary(
         preset=config.preset,
         engine=engine.name,
@@ -346,7 +350,7 @@ def _summary(
         n_test=len(test.right),
         train_accuracy=train.accuracy,
         converged=state.converged,
-        epochs=-(-state.updates // per_epoch),
+        epochs=epochs_of(experiment, state),
         wall_s=state.wall_s,
         energy_joule=state.write_joule + state.read_joule,
         extra={

@@ -16,7 +16,7 @@ from spicesnn.engines.base import Engine
 from spicesnn.errors import ConfigError, RunError
 from spicesnn.training.config import Config
 from spicesnn.training.experiment import Experiment, scaled
-from spicesnn.training.loop import converged, evaluated, train, updated
+from spicesnn.training.loop import converged, epochs_of, evaluated, train, updated
 from spicesnn.training.run import RunDirectory
 from spicesnn.training.state import History, Progress
 from spicesnn.training.summary import Summary, Watcher
@@ -175,7 +175,7 @@ def _one_start(config: Config, engine: Engine) -> tuple[Any, ...]:
     return (
         experiment.config.seed,
         converged(experiment, state, known),
-        state.updates,
+        epochs_of(experiment, state),
         test.accuracy,
         energy,
         before,

@@ -144,6 +144,22 @@ def test_many_starts_have_the_energy_of_their_runs(tmp_path):
     assert summary.failed == tuple(np.flatnonzero(~right))
 
 
+@pytest.mark.parametrize(
+    ("preset", "settings", "epochs"),
+    [
+        ("letters-3x3", [*LETTERS, "training.batch=4"], 3),  # 30 samples: eight updates an epoch
+        ("letters-stdp", ["training.epochs=2"], 2),  # an update a sample
+        ("letters-3x3", [*LETTERS, "training.batch=4", "training.updates=9"], 2),
+    ],
+)
+def test_many_starts_count_epochs_and_not_updates(tmp_path, preset, settings, epochs):
+    config = load(preset, settings)
+    summary = train_starts(config, engine=sn.NodalEngine(), starts=1, out=tmp_path / "starts")
+    one = train(config, engine=sn.NodalEngine(), out=tmp_path / "run")
+    assert kept_starts(tmp_path / "starts")["epochs"].tolist() == [one.epochs] == [epochs]
+    assert summary.epochs_mean == epochs or summary.converged_fraction == 0.0
+
+
 def test_epochs_are_counted_up_to_whole_ones(tmp_path):
     for updates, epochs in ((1, 1), (3, 1), (4, 2), (6, 2)):
         config = load(
