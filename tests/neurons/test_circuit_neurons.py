@@ -10,6 +10,18 @@ from spicesnn.netlist.deck import number
 from spicesnn.neurons.circuit import Amplifier, CircuitNeuron, Inhibition
 
 FIRING = CircuitNeuron(hysteresis=0.5, reset_ohm=1e-3, refractory_s=5e-5)
+OTHER = CircuitNeuron(
+    feedback_ohm=3e3,
+    transconductance=0.25,
+    leak_ohm=5.0,
+    capacitance=20e-6,
+    v_threshold=1.7,
+    hysteresis=0.3,
+    v_reset=0.4,
+    reset_ohm=4e-3,
+    refractory_s=3e-5,
+)
+"""No parameter is 1, so that none can take another's place."""
 
 
 def call(name, nodes, subckt, values):
@@ -57,22 +69,35 @@ def bench(neuron, amps, duration, step, inhibition=None):
     return spikes, run
 
 
-@pytest.mark.parametrize("amps", [4.1e-3, 6e-3, 1e-2, 1.9e-2])
-def test_the_firing_rate_is_the_twins(amps):
-    spikes, _ = bench(FIRING, [amps], 2e-3, 2e-6)
-    assert spikes[0][0] == pytest.approx(float(FIRING.first_spike_s(amps)), rel=5e-3, abs=1e-6)
-    assert 1 / np.diff(spikes[0]).mean() == pytest.approx(float(FIRING.rate_hz(amps)), rel=5e-3)
-    assert len(FIRING.spike_times([amps], 2e-3)[0]) == len(spikes[0])
+@pytest.mark.parametrize(
+    ("neuron", "amps"),
+    [(FIRING, 4.1e-3), (FIRING, 6e-3), (FIRING, 1e-2), (FIRING, 1.9e-2), (OTHER, 7e-4)],
+)
+def test_the_firing_rate_is_the_twins(neuron, amps):
+    spikes, _ = bench(neuron, [amps], 2e-3, 5e-7)
+    first = float(neuron.first_spike_s(amps))
+    assert spikes[0][0] == pytest.approx(first, rel=5e-3, abs=1e-6)
+    assert 1 / np.diff(spikes[0]).mean() == pytest.approx(float(neuron.rate_hz(amps)), rel=5e-3)
+    assert len(neuron.spike_times([amps], 2e-3)[0]) == len(spikes[0])
 
 
-def test_the_threshold_is_where_the_twin_says():
-    below, above = 0.995 * FIRING.threshold_amps, 1.005 * FIRING.threshold_amps
-    spikes, run = bench(FIRING, [below, above], 3e-3, 1e-5)
+@pytest.mark.parametrize("neuron", [FIRING, OTHER])
+def test_the_threshold_is_where_the_twin_says(neuron):
+    below, above = 0.995 * neuron.threshold_amps, 1.005 * neuron.threshold_amps
+    spikes, run = bench(neuron, [below, above], 3e-3, 1e-5)
     assert len(spikes[0]) == 0
     assert len(spikes[1]) > 0
-    assert run["v(m0)"][-1] == pytest.approx(float(FIRING.membrane_goal_volts(below)), rel=1e-4)
-    assert float(FIRING.rate_hz(below)) == 0.0
-    assert float(FIRING.first_spike_s(below)) == np.inf
+    assert run["v(m0)"][-1] == pytest.approx(float(neuron.membrane_goal_volts(below)), rel=1e-4)
+    assert float(neuron.rate_hz(below)) == 0.0
+    assert float(neuron.first_spike_s(below)) == np.inf
+
+
+def test_the_threshold_is_that_of_the_stages_in_turn():
+    """R_f volts an ampere, g_m ampere a volt, R volts an ampere: 1.7 V over 3 kΩ · 0.25 S · 5 Ω."""
+    assert OTHER.threshold_amps == pytest.approx(1.7 / 3750.0, rel=1e-12)
+    assert OTHER.tau_s == pytest.approx(1e-4, rel=1e-12)
+    assert float(OTHER.membrane_goal_volts(1e-4)) == pytest.approx(0.375, rel=1e-4)
+    assert OTHER.dead_s == pytest.approx(3e-5 + 1e-6 * np.log(1 / 0.45), rel=1e-12)
 
 
 def test_without_reset_the_output_stays_on():
@@ -194,7 +219,9 @@ def test_events_are_those_of_small_steps(inhibition_s):
         None if inhibition_s is None else Inhibition(inhibition_s=inhibition_s, inhibit_ohm=0.2)
     )
     amps = [19e-3, 18e-3, 15e-3]
-    found = [times[times < 6.9e-4] for times in FIRING.spike_times(amps, 7e-4, inhibition)]
+    with np.errstate(all="raise", under="ignore"):  # nor does NumPy warn
+        times = FIRING.spike_times(amps, 7e-4, inhibition)
+    found = [one[one < 6.9e-4] for one in times]
     want = [times[times < 6.9e-4] for times in followed(FIRING, amps, 7e-4, inhibition)]
     assert [len(times) for times in found] == [len(times) for times in want]
     assert sum(len(times) for times in found) > 12

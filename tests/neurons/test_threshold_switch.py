@@ -104,6 +104,17 @@ def test_it_is_what_euler_steps_of_the_circuit_come_to():
     assert state.volts[0] == pytest.approx(v, rel=2e-3)
 
 
+def test_a_spike_takes_what_its_discharge_burns():
+    """∫ v²/R dt by small steps, from the membrane that fires to the one that it leaves, no current
+    flowing in."""
+    neuron = ThresholdSwitchNeuron(capacitance=3e-10, load_ohm=700.0)
+    ohm = neuron.on_ohm + neuron.load_ohm
+    time = np.linspace(0.0, neuron.spike_s, 20_001)
+    volts = neuron.fired_volts * np.exp(-time / (ohm * neuron.capacitance))
+    assert volts[-1] == pytest.approx(neuron.held_volts, rel=1e-9)
+    assert np.trapezoid(volts**2 / ohm, time) == pytest.approx(neuron.spike_joule, rel=1e-6)
+
+
 def test_above_the_window_the_switch_stays_on():
     assert float(NEURON.rate_hz(1.01 * MOST)) == 0.0
     spikes, state = threshold_switch_step(
