@@ -750,12 +750,13 @@ class Run:
             self.select.seconds = json.loads(self._known.read_text())
 
     def _tests(self, file: str) -> list[str]:
-        """Return the test files for a module, as many as the budget allows: near ones first, the
-        quickest of each group first."""
-        chosen, spent, groups = list[str](), 0.0, self.select.of(file)
+        """Return the test files for a module, as many of each group as the budget allows: near ones
+        first, the quickest of each group first."""
+        chosen, groups = list[str](), self.select.of(file)
         for number, group in enumerate(groups):
             if number == 2 and len(chosen) > 1:
                 break
+            spent = 0.0
             unknown = [test for test in group if test not in self.select.seconds]
             if unknown:
                 self._measure(unknown)

@@ -10,6 +10,7 @@ from spicesnn.errors import SpicesnnError
 from spicesnn.learning.metrics import interval
 from spicesnn.training import config as configuration
 from spicesnn.training.config import Config
+from spicesnn.training.summary import FIRST_SAMPLES
 from spicesnn.units import render
 
 if TYPE_CHECKING:
@@ -43,8 +44,6 @@ _JOULE = {
 }
 """What networks that learn from a stream count: key of `metrics.json` → what it is."""
 _INFERENCE = (("latency_s", "latency of an inference", "s"),)
-_FIRST = 5000
-"""Training accuracy is measured on so many samples at most."""
 _NOT_COUNTED = "not counted"
 _WHOLE, _LEARNT = "training and test", "reads while learning"
 """What `energy_joule` is of: a crossbar, and a network that learns from a stream."""
@@ -65,7 +64,7 @@ def cards(metrics: dict[str, Any], config: Any) -> list[dict[str, str]]:
     """Return what is seen first."""
     kind = "held-out samples" if metrics.get("held_out", True) else "training samples"
     low, high = interval(metrics["test_accuracy"], metrics["n_test"])
-    trained = f"of the training samples (of the first {_FIRST:,}, where there are more)"
+    trained = f"of the training samples (of the first {FIRST_SAMPLES:,}, where there are more)"
     return [
         {
             "value": percent(metrics["test_accuracy"]),

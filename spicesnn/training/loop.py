@@ -24,11 +24,9 @@ from spicesnn.training.sections import DataOptions
 from spicesnn.training.state import History, Progress, RunState
 from spicesnn.training.stdp import assignment, relabelled
 from spicesnn.training.streamed import StreamConfig
-from spicesnn.training.summary import Summary, Watcher
+from spicesnn.training.summary import FIRST_SAMPLES, Summary, Watcher
 from spicesnn.whole_file import writing
 
-_TRAIN_SAMPLES = 5000
-"""Accuracy on training data is measured on at most so many samples, the first ones."""
 _RASTER_SAMPLES = 100
 _CLEARLY = 0.03
 """Loaded weights that answer so much better with other neurons were trained with those."""
@@ -219,7 +217,7 @@ def evaluated(experiment: Experiment, engine: Engine, state: RunState) -> tuple[
     """Return the answers to training samples and to test samples; without labels, neurons are named
     after what they answer in training."""
     problem = experiment.problem
-    samples = problem.train.limited(_TRAIN_SAMPLES)
+    samples = problem.train.limited(FIRST_SAMPLES)
     train = experiment.answer(engine, state.devices, samples)
     test = experiment.answer(engine, state.devices, problem.test) if problem.held_out else train
     if experiment.config.learning.rule == "stdp":
@@ -426,7 +424,7 @@ def infer(
     with solver.keeping_failures(kept.failures):
         test = experiment.answer(solver, devices, experiment.problem.test)
         if config.learning.rule == "stdp":
-            known = experiment.problem.train.limited(_TRAIN_SAMPLES)
+            known = experiment.problem.train.limited(FIRST_SAMPLES)
             classes = assignment(
                 experiment.answer(solver, devices, known), known.labels, experiment.problem.outputs
             )

@@ -28,7 +28,7 @@ from spicesnn.training.config import BaseConfig
 from spicesnn.training.images import Images, LearntData, StreamData
 from spicesnn.training.run import RunDirectory
 from spicesnn.training.state import History, Progress
-from spicesnn.training.summary import Summary, Watcher
+from spicesnn.training.summary import FIRST_SAMPLES, Summary, Watcher
 
 Arrays = dict[str, NDArray[Any]]
 _FRESH, _ORDER, _LEARN, _ANSWER = range(4)
@@ -343,7 +343,7 @@ class StreamConfig(BaseConfig, ABC):
             if whole:
                 _save(run, arrays, tally, done, history)
             if progress is not None:
-                each = 1e3 * tally.totals["wall_s"] / (done * min(size, len(images.train)))
+                each = 1e3 * tally.totals["wall_s"] / _shown(done, size, len(images.train))
                 progress(
                     Progress(
                         done=done,
@@ -368,7 +368,7 @@ class StreamConfig(BaseConfig, ABC):
     ) -> Summary:
         begun = time.perf_counter()
         read = self.reader(arrays, images, self.rng(_ANSWER), engine)
-        predicted, few = read(images.test), min(len(images.train), 5000)
+        predicted, few = read(images.test), min(len(images.train), FIRST_SAMPLES)
         test = metrics.accuracy(predicted, images.test_labels)
         train = metrics.accuracy(read(images.train[:few]), images.train_labels[:few])
         history.put(done, test_accuracy=test, train_accuracy=train)
@@ -385,7 +385,7 @@ class StreamConfig(BaseConfig, ABC):
             "training_ms_an_image": (
                 1e3
                 * tally.totals.get("wall_s", 0.0)
-                / max(done * min(self.chunks[1], len(images.train)), 1)
+                / max(_shown(done, self.chunks[1], len(images.train)), 1)
             ),
             "accuracy_by_class": [
                 float(row[k] / max(row.sum(), 1)) for k, row in enumerate(counts)
@@ -462,6 +462,13 @@ class StreamConfig(BaseConfig, ABC):
         kept.save_arrays(f"inference-{engine.name}.npz", {"predicted": predicted, "labels": labels})
         kept.write_metrics(f"inference-{engine.name}.json", summary.table())
         return summary
+
+
+def _shown(chunks: int, size: int, samples: int) -> int:
+    """Return how many images have been learnt from after so many chunks; the last chunk of a pass
+    may be smaller."""
+    passes, more = divmod(chunks, -(-samples // size)) if samples else (0, 0)
+    return passes * samples + more * size
 
 
 def _save(

@@ -10,6 +10,8 @@ from spicesnn.shown import shown
 from spicesnn.training.state import Progress
 
 Watcher = Callable[[Progress], None]
+FIRST_SAMPLES = 5000
+"""Accuracy on training data is measured on at most so many samples, the first ones."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -224,7 +224,7 @@ def test_other_neurons_are_recommended_where_they_answer_clearly_better(rectifie
 
 
 def test_accuracy_on_training_data_is_that_of_the_first_samples(monkeypatch):
-    monkeypatch.setattr(training_loop, "_TRAIN_SAMPLES", 5)
+    monkeypatch.setattr(training_loop, "FIRST_SAMPLES", 5)
     experiment = Experiment.of(load("letters-3x3", {"network.initial": [0.1, 0.9]}))
     state = experiment.start()
     train_answers, test_answers = training_loop.evaluated(experiment, sn.NodalEngine(), state)

@@ -13,7 +13,7 @@ import spicesnn as sn
 from spicesnn.datasets import mnist
 from spicesnn.datasets.images import resize
 from spicesnn.errors import ConfigError
-from spicesnn.training import RunDirectory, load, train
+from spicesnn.training import RunDirectory, load, streamed, train
 from spicesnn.training.images import Images, LearntData
 from spicesnn.training.streamed import ArrayToDraw, LayerToConfirm, Tally
 
@@ -145,18 +145,20 @@ def test_a_layer_is_driven_as_far_as_its_first_tile_reaches():
     assert tally.totals == {"reads": 5, "joule": 1e-9}
 
 
-def test_the_numbers_of_a_stream_run_follow_from_its_answers(tmp_path):
+def test_the_numbers_of_a_stream_run_follow_from_its_answers(tmp_path, monkeypatch):
+    monkeypatch.setattr(streamed, "FIRST_SAMPLES", 16)
     rng = np.random.default_rng(5)
     y = rng.integers(0, 3, 60)
-    x = np.clip(0.8 * np.eye(3)[y].repeat(3, axis=1) + 0.2 * rng.random((60, 9)), 0, 1)
+    x = np.clip(0.5 * np.eye(3)[y].repeat(3, axis=1) + 0.5 * rng.random((60, 9)), 0, 1)
     np.savez(tmp_path / "d.npz", x_train=x[:40], y_train=y[:40], x_test=x[40:], y_test=y[40:])
     config = load(
         "bp-mnist",
         FILE
         | {
             "data.path": str(tmp_path / "d.npz"),
-            "population.hidden.neurons": 12,
-            "training.epochs": 3,
+            "population.hidden.neurons": 20,
+            "training.epochs": 25,
+            "training.chunk": 25,  # a pass is of 25 and 15 samples
             "data.train_limit": 0,
             "data.test_limit": 0,
         },
@@ -172,7 +174,16 @@ def test_the_numbers_of_a_stream_run_follow_from_its_answers(tmp_path):
     assert (done.n_test, done.seed, done.extra["held_out"]) == (20, 2, True)
     by_class = [float(np.mean(predicted[labels == k] == k)) for k in range(3)]
     assert done.extra["accuracy_by_class"] == pytest.approx(by_class)
-    assert done.extra["silent_or_tied"] == int(np.sum(predicted == -1))
+    assert done.extra["silent_or_tied"] > 0
+    assert 0 < done.test_accuracy < done.train_accuracy < 1
+    assert done.extra["silent_or_tied"] == again.extra["silent_or_tied"] == np.sum(predicted == -1)
+    own, images = run.config(), run.config().images(run.scale())
+    read = own.reader(streamed._load(run)[0], images, own.rng(streamed._ANSWER), engine)
+    known = read(images.train)
+    assert done.train_accuracy == np.mean(known[:16] == y[:16]) != np.mean(known == y[:40])
+    seconds = float(run.checkpoint()["total_wall_s"])
+    assert done.extra["training_ms_an_image"] == pytest.approx(1e3 * seconds / (25 * 40))
+    assert done.wall_s > seconds
     kept = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert (kept["test_accuracy"], kept["epochs"]) == (done.test_accuracy, done.epochs)
     few = training_infer(run, engine, test_limit=7)
