@@ -71,9 +71,9 @@ def _gates(values: ArrayLike | None, array: Crossbar, extra: str = "batch") -> F
             raise InputError("gate_volts was given, but these cells have no third terminal")
         return None
     if values is None:
-        name = array.device.name if array.device is not None else "cell"
+        assert array.device is not None
         raise InputError(
-            f"{name} cells have a third terminal: give gate_volts=… with {array.gate_lines} values,"
+            f"{array.device.name} cells have a third terminal: give gate_volts=… with {array.gate_lines} values,"
             f" one a {array.gate_along.value} line"
         )
     return _levels(values, array.gate_lines, "gate_volts", f"{array.gate_along.value} line", extra)

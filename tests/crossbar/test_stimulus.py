@@ -3,6 +3,7 @@ import pytest
 
 import spicesnn as sn
 from spicesnn.crossbar.stimulus import Levels
+from spicesnn.devices import registry
 from spicesnn.errors import InputError
 
 ARRAY = sn.Crossbar(conductance=np.full((2, 3), 1e-4), wires=sn.Wires())
@@ -37,6 +38,13 @@ def test_levels_spread_over_one_batch_axis():
 def test_bad_levels_are_refused(arguments, message):
     with pytest.raises(InputError, match=message):
         Levels.checked(ARRAY, **arguments)
+
+
+def test_cells_with_a_gate_are_named_where_its_volts_are_left_out():
+    cell = registry.make("1t1r")
+    array = sn.Crossbar(device=cell, shape=(2, 3))
+    with pytest.raises(InputError, match=r"1t1r cells have a third terminal: .* with 2 values"):
+        Levels.checked(array, [1.0, 1.0])
 
 
 def test_a_pulse_is_a_trapezoid_whose_width_is_its_flat_top():

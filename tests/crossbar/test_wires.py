@@ -1,5 +1,7 @@
 """Wires: what resistances may be."""
 
+import math
+
 import pytest
 
 from spicesnn import Wires
@@ -21,3 +23,27 @@ def test_wires_take_units_and_refuse_those_of_another_kind():
         Wires(word_line_farad="2 Ω")
     with pytest.raises(InputError, match="sense_ohm"):
         Wires(sense_ohm="1fF")
+
+
+def test_the_extremes_of_resistances_are_over_all_lines():
+    wires = Wires(
+        word_line_ohm=[0.0, 3.0, 2.0], bit_line_ohm=[7.0, 5.0], driver_ohm=11.0, sense_ohm=0.5
+    )
+    assert (wires.largest_segment_ohm, wires.smallest_segment_ohm) == (7.0, 2.0)
+    assert (wires.smallest_ohm, wires.partly_ideal, wires.without_resistance) == (0.5, True, False)
+    turned = Wires(word_line_ohm=[7.0, 5.0], bit_line_ohm=[4.0, 9.0], driver_ohm=0.25)
+    assert (turned.largest_segment_ohm, turned.smallest_segment_ohm) == (9.0, 4.0)
+    assert (turned.smallest_ohm, turned.partly_ideal, turned.without_resistance) == (
+        0.25,
+        False,
+        False,
+    )
+    alone = Wires(word_line_ohm=0.0, bit_line_ohm=0.0, sense_ohm=3.0)
+    assert (alone.largest_segment_ohm, alone.smallest_segment_ohm) == (0.0, math.inf)
+    assert (alone.smallest_ohm, alone.partly_ideal, alone.without_resistance) == (3.0, False, False)
+    ideal = Wires.ideal()
+    assert (ideal.smallest_ohm, ideal.partly_ideal, ideal.without_resistance) == (
+        math.inf,
+        False,
+        True,
+    )
