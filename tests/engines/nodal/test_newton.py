@@ -198,6 +198,33 @@ def test_without_drive_the_answer_is_zero_volts_wherever_the_search_begins() -> 
     assert (count[0], network.solves - solves) == (1, 1)
 
 
+@pytest.mark.parametrize("device", [Exponential(), Exponential(slope_volts=0.02)])
+def test_a_searched_step_ends_where_the_co_content_hardly_falls_any_more(
+    device: sn.devices.base.Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its slope along the step, Σ Δv·(current of the cell − current of the wires), is a tenth of
+    what it was, at most."""
+    plain, left = Newton._search, []
+
+    def watched(self, point, amps, target, mismatch):  # type: ignore[no-untyped-def]
+        found, *there = plain(self, point, amps, target, mismatch)
+        if found is not target:
+            step = target.volts - point.volts
+            before = np.sum(step * (amps - point.solved_amps))
+            now = self.cells(found.volts)[0]
+            np.testing.assert_array_equal(there[0], now)
+            left.append(abs(np.sum(step * (now - found.solved_amps))) / abs(before))
+        return found, *there
+
+    monkeypatch.setattr(Newton, "_search", watched)
+    wires = sn.Wires(word_line_ohm=10.0, bit_line_ohm=4.0, driver_ohm=50.0, sense_ohm=5.0)
+    array = sn.Crossbar(device=device, shape=(9, 6), wires=wires)
+    for volts in (1.0, 4.0):
+        sn.NodalEngine().read(array, volts * np.linspace(0.3, 1.0, 9))
+    assert len(left) > 1
+    assert max(left) <= 0.1 + 1e-9
+
+
 def test_close_to_the_solution_no_step_is_searched() -> None:
     """There the co-content's slope along a step is rounding: a search in it asked cells 60 times a
     step and found nothing."""
