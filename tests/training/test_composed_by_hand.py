@@ -1,10 +1,13 @@
 """What a run of a composed network says of itself, from its weights, its cells and its samples."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import spicesnn as sn
-from spicesnn.training import RunDirectory, infer, train
+from spicesnn.networks.learner import LearningNetwork
+from spicesnn.training import RunDirectory, infer, streamed, train
 from spicesnn.training.config import from_tables
 
 VOLTS, SECONDS, LARGEST = 0.3, 4e-7, 1.5
@@ -46,6 +49,20 @@ def made(tmp_path):
     return done, RunDirectory.existing(tmp_path / "run"), x, y
 
 
+def test_rules_hear_how_many_of_the_passes_are_done(made, tmp_path, monkeypatch):
+    plain, heard = LearningNetwork.learn, []
+
+    def watched(self, x, labels, rng, *, progress):
+        heard.append((len(x), progress))
+        return plain(self, x, labels, rng, progress=progress)
+
+    monkeypatch.setattr(LearningNetwork, "learn", watched)
+    config = made[1].config()
+    config = replace(config, training=replace(config.training, chunk=20))
+    train(config, engine=sn.NodalEngine(), out=tmp_path / "heard", rng_seed=3)
+    assert heard == [(n, k / 4) for k in range(4) for n in (20, 10)]
+
+
 def hidden_and_out(weights, x):
     rows = np.concatenate([x, np.ones((len(x), 1))], axis=1)
     one = np.vstack([weights["weights_0"], weights["bias_0"]])
@@ -75,6 +92,14 @@ def test_pulses_move_weights_by_their_share_and_are_all_counted(made):
     assert [w.shape for w in wear] == [(7, 10), (6, 6)]
     assert done.extra["cell_pulses"] == sum(w.sum() for w in wear) > 0
     assert done.extra["most_pulses_of_a_cell"] == max(w.max() for w in wear)
+    arrays, rng = streamed._load(run)[0], np.random.default_rng(1)
+    for name in [key for key in arrays if key.endswith(" wear")]:
+        arrays[name] = arrays[name] + rng.integers(0, 90, arrays[name].shape)
+    again = [v for k, v in arrays.items() if k.endswith(" wear")]
+    config = run.config()
+    counted = config.more_metrics(arrays, config.images(run.scale()), sn.NodalEngine())
+    assert counted["cell_pulses"] == sum(w.sum() for w in again)
+    assert counted["most_pulses_of_a_cell"] == max(w.max() for w in again) > 90
     assert max(w.max() for w in wear) <= 4 * 3  # batches of ten of thirty samples
     assert done.extra["presentations"] == 4 * 30
     assert (done.extra["write_joule"], done.extra["solved_by"]) == (0, "")

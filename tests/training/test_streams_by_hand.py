@@ -184,6 +184,7 @@ def test_the_numbers_of_a_stream_run_follow_from_its_answers(tmp_path, monkeypat
     seconds = float(run.checkpoint()["total_wall_s"])
     assert done.extra["training_ms_an_image"] == pytest.approx(1e3 * seconds / (25 * 40))
     assert done.wall_s > seconds
+    assert [streamed._shown(k, 25, 40) for k in range(5)] == [0, 25, 40, 65, 80]
     kept = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert (kept["test_accuracy"], kept["epochs"]) == (done.test_accuracy, done.epochs)
     few = training_infer(run, engine, test_limit=7)
