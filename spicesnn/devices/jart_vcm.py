@@ -109,45 +109,60 @@ def _over_barrier(height: float, drive: float) -> float:
     return math.exp(-height) * (math.exp(drive) - 1.0)
 
 
-def _barrier_amps(barrier_volts: float, density: float, kelvin: float, p: Any) -> float:
-    """Return the Schottky current at its own voltage and temperature, ampere."""
-    area, thermal = math.pi * p[_RADIUS] ** 2, BOLTZMANN * kelvin
-    root = _fourth_root(p[_PHI_B0] - p[_PHI_N] - barrier_volts)
-    phi = max(p[_PHI_B0] - math.sqrt(math.sqrt(_lowering(density, p))) * root, 0.0)
-    if barrier_volts >= 0.0:
-        over = _over_barrier(CHARGE * phi / thermal, CHARGE * barrier_volts / thermal)
-        return float(area * p[_RICHARDSON] * kelvin**2 * over)
-    w_00 = (
+(_SERIES, _LOAD, _CUBIC, _HEAT, _STEEP, _TUNNEL, _EMISSION, _HIGH, _FLAT, _AMBIENT) = range(10)
+
+
+def _fixed(v: float, density: float, p: Any) -> Any:
+    """Return what does not change with the current: the filament's resistance, the one in series
+    and how that grows with the square of the current, the thermal resistance, the barrier's
+    lowering at 1 V of room, W₀₀, A·A*, φB0, φB0 − φn, and the ambient temperature."""
+    return (
+        _disc(density, p) + _plug(p),
+        p[_R_TIOX] + p[_R_LINE],
+        p[_R_LINE] ** 2 * p[_ALPHA_LINE] * p[_R_TH_LINE],
+        p[_R_TH] * (p[_RESET_HEAT] if v > 0.0 else 1.0),
+        math.sqrt(math.sqrt(_lowering(density, p))),
         CHARGE
         * PLANCK
         / (4.0 * math.pi)
-        * math.sqrt(p[_CHARGES] * density / (ELECTRON_MASS * p[_EPS_R] * VACUUM))
+        * math.sqrt(p[_CHARGES] * density / (ELECTRON_MASS * p[_EPS_R] * VACUUM)),
+        math.pi * p[_RADIUS] ** 2 * p[_RICHARDSON],
+        p[_PHI_B0],
+        p[_PHI_B0] - p[_PHI_N],
+        p[_KELVIN],
     )
+
+
+def _barrier_amps(barrier_volts: float, kelvin: float, c: Any) -> float:
+    """Return the Schottky current at its own voltage and temperature, ampere."""
+    thermal, w_00 = BOLTZMANN * kelvin, c[_TUNNEL]
+    phi = max(c[_HIGH] - c[_STEEP] * _fourth_root(c[_FLAT] - barrier_volts), 0.0)
+    if barrier_volts >= 0.0:
+        over = _over_barrier(CHARGE * phi / thermal, CHARGE * barrier_volts / thermal)
+        return float(c[_EMISSION] * kelvin**2 * over)
     u = w_00 / thermal
-    height = math.sqrt(
-        math.pi * w_00 * CHARGE * max(-barrier_volts + phi / math.cosh(u) ** 2, _LEAST_HEIGHT)
-    )
-    over = _over_barrier(
-        CHARGE * phi * math.tanh(u) / w_00, -CHARGE * barrier_volts * (u - math.tanh(u)) / w_00
-    )
-    return float(-area * p[_RICHARDSON] * kelvin / BOLTZMANN * height * over)
+    less = math.expm1(-2.0 * u)  # tanh u and 1/cosh² u of one exponential
+    tanh, narrow = -less / (2.0 + less), 4.0 * (1.0 + less) / (2.0 + less) ** 2
+    height = math.sqrt(math.pi * w_00 * CHARGE * max(-barrier_volts + phi * narrow, _LEAST_HEIGHT))
+    over = _over_barrier(CHARGE * phi * tanh / w_00, -CHARGE * barrier_volts * (u - tanh) / w_00)
+    return float(-c[_EMISSION] * kelvin / BOLTZMANN * height * over)
 
 
-def _inner(v: float, density: float, amps: float, p: Any) -> tuple[float, float]:
+def _inner(v: float, amps: float, c: Any) -> tuple[float, float]:
     """Return barrier voltage and temperature when `amps` flow."""
-    series = p[_R_TIOX] + p[_R_LINE] * (
-        1.0 + p[_R_LINE] * p[_ALPHA_LINE] * p[_R_TH_LINE] * min(amps**2, _MOST_SQUARE)
-    )
-    heat = p[_R_TH] * (p[_RESET_HEAT] if v > 0.0 else 1.0)
-    rise = min(amps * (v - amps * series) * heat, _MOST_RISE)
-    return v - amps * (_disc(density, p) + _plug(p) + series), p[_KELVIN] + max(
-        rise, -0.5 * p[_KELVIN]
-    )
+    series = c[_LOAD] + c[_CUBIC] * min(amps**2, _MOST_SQUARE)
+    rise = min(amps * (v - amps * series) * c[_HEAT], _MOST_RISE)
+    return v - amps * (c[_SERIES] + series), c[_AMBIENT] + max(rise, -0.5 * c[_AMBIENT])
+
+
+def _over(v: float, amps: float, c: Any) -> float:
+    """Return by how much the barrier's current is above the one that flows."""
+    barrier_volts, kelvin = _inner(v, amps, c)
+    return _barrier_amps(barrier_volts, kelvin, c) - amps
 
 
 def _mismatch(v: float, density: float, amps: float, p: Any) -> float:
-    barrier_volts, kelvin = _inner(v, density, amps, p)
-    return _barrier_amps(barrier_volts, density, kelvin, p) - amps
+    return _over(v, amps, _fixed(v, density, p))
 
 
 def _room_of(root: float) -> float:
@@ -199,7 +214,7 @@ def _crest(v: float, density: float, p: Any) -> tuple[float, float]:
     return amps, room / (linear + 3.0 * cubic * amps**2)
 
 
-def _beyond(v: float, density: float, largest: float, p: Any) -> float:
+def _beyond(v: float, density: float, largest: float, c: Any, p: Any) -> float:
     """Return a current below the largest that satisfies the equations and above all others that do;
     0 where no other does.
 
@@ -212,15 +227,12 @@ def _beyond(v: float, density: float, largest: float, p: Any) -> float:
     if amps == 0.0:
         return 0.0
     amps = min(amps, largest)
-    over = _mismatch(v, density, amps, p)
+    over = _over(v, amps, c)
     for _ in range(12):
         if over >= 0.0 or width < 1e-6 * amps:
             break
         step = 0.01 * width
-        up, down = (
-            _mismatch(v, density, amps + step, p),
-            _mismatch(v, density, amps - step, p),
-        )
+        up, down = _over(v, amps + step, c), _over(v, amps - step, c)
         slope, bend = 0.5 * (up - down) / step, (up - 2.0 * over + down) / step**2
         move = 0.5 * width if slope > 0.0 else -0.5 * width
         if bend < 0.0:
@@ -228,7 +240,7 @@ def _beyond(v: float, density: float, largest: float, p: Any) -> float:
             if over + 10.0 * abs(slope * move) < 0.0:
                 break
         new = min(max(amps + move, 0.0), largest)
-        value = _mismatch(v, density, new, p)
+        value = _over(v, new, c)
         if value <= over:
             width *= 0.5
             continue
@@ -244,10 +256,11 @@ def _solved_amps(v: float, density: float, p: Any) -> float:
     Eng. Software 28, 145, 1997), until the ends are neighbours."""
     if v == 0.0:
         return 0.0
-    a, b = 0.0, v / (_disc(density, p) + _plug(p) + p[_R_TIOX] + p[_R_LINE])
+    c = _fixed(v, density, p)
+    a, b = 0.0, v / (c[_SERIES] + c[_LOAD])
     if v > 0.0:
-        a = _beyond(v, density, b, p)
-    fa, fb = _mismatch(v, density, a, p), _mismatch(v, density, b, p)
+        a = _beyond(v, density, b, c, p)
+    fa, fb = _over(v, a, c), _over(v, b, c)
     if fa == 0.0 or a == b:
         return float(a)
     if fb == 0.0:
@@ -257,22 +270,21 @@ def _solved_amps(v: float, density: float, p: Any) -> float:
     share = 0.5
     for _ in range(300):
         x = a + share * (b - a)
-        fx = _mismatch(v, density, x, p)
+        fx = _over(v, x, c)
         if (fx > 0.0) == (fa > 0.0):
-            c, fc = a, fa
+            third, f3 = a, fa
         else:
-            c, fc, b, fb = b, fb, a, fa
+            third, f3, b, fb = b, fb, a, fa
         a, fa = x, fx
         best = a if abs(fa) < abs(fb) else b
         least = 2e-16 * abs(best) / abs(b - a)
         if least > 0.5 or fa == 0.0:
             return float(best)
-        along, up = (a - b) / (c - b), (fa - fb) / (fc - fb)
+        along, up = (a - b) / (third - b), (fa - fb) / (f3 - fb)
         share = 0.5
         if up**2 < along and (1.0 - up) ** 2 < 1.0 - along:
-            share = fa / (fb - fa) * fc / (fb - fc) + (c - a) / (b - a) * fa / (fc - fa) * fb / (
-                fc - fb
-            )
+            share = fa / (fb - fa) * f3 / (fb - f3)
+            share += (third - a) / (b - a) * fa / (f3 - fa) * fb / (f3 - fb)
         share = min(max(share, least), 1.0 - least)
     return math.nan
 
@@ -294,25 +306,22 @@ def _conductance(v: float, x: float, gate: float, p: Any) -> float:
     density = _held(x)
     amps = _solved_amps(v, density, p)
     dv, di = 1e-7 * max(abs(v), 1e-2), max(1e-6 * abs(amps), 1e-13)
-    over_v = (_mismatch(v + dv, density, amps, p) - _mismatch(v - dv, density, amps, p)) / (
-        2.0 * dv
-    )
-    over_i = (_mismatch(v, density, amps + di, p) - _mismatch(v, density, amps - di, p)) / (
-        2.0 * di
-    )
-    return -over_v / over_i
+    c = _fixed(v, density, p)
+    above, below = _mismatch(v + dv, density, amps, p), _mismatch(v - dv, density, amps, p)
+    by_volts = (above - below) / (2.0 * dv)
+    return -by_volts / ((_over(v, amps + di, c) - _over(v, amps - di, c)) / (2.0 * di))
 
 
 def _temperature(v: float, x: float, gate: float, p: Any) -> float:
     """Return the temperature of the filament."""
-    return _inner(v, _held(x), _solved_amps(v, _held(x), p), p)[1]
+    return _inner(v, _solved_amps(v, _held(x), p), _fixed(v, _held(x), p))[1]
 
 
 def _rate(v: float, x: float, gate: float, p: Any) -> float:
     """Return dN/dt."""
     density = _held(x)
     amps = _solved_amps(v, density, p)
-    barrier_volts, kelvin = _inner(v, density, amps, p)
+    barrier_volts, kelvin = _inner(v, amps, _fixed(v, density, p))
     disc = _disc(density, p)
     reset = v > 0.0
     field = (

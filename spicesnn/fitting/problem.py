@@ -370,38 +370,50 @@ class Problem:
     def with_jacobian(self, z: Floats) -> tuple[Floats, Floats]:
         """Return the residuals of one set, (points,), and their central differences over z,
         (points, parameters), in one pass."""
+        sides, widths = self._beside(z)
+        found = self.residuals(np.concatenate([z[None], sides]))
+        return found[:, 0], (found[:, 1 : len(z) + 1] - found[:, len(z) + 1 :]) / widths
+
+    def jacobian(self, z: Floats) -> Floats:
+        """Return the central differences alone, (points, parameters)."""
+        sides, widths = self._beside(z)
+        found = self.residuals(sides)
+        return np.asarray((found[:, : len(z)] - found[:, len(z) :]) / widths)
+
+    def _beside(self, z: Floats) -> tuple[Floats, Floats]:
+        """Return the sets above and below one in each parameter, (2·parameters, parameters), and
+        how far they are apart."""
         (low, high), step = self.bounds, _DIFFERENCES[self.slow]
         up, down = np.minimum(z + step, high), np.maximum(z - step, low)
         each = np.eye(len(z), dtype=bool)
-        found = self.residuals(
-            np.concatenate([z[None], np.where(each, up, z), np.where(each, down, z)])
-        )
-        return found[:, 0], (found[:, 1 : len(z) + 1] - found[:, len(z) + 1 :]) / (up - down)
+        return np.concatenate([np.where(each, up, z), np.where(each, down, z)]), up - down
 
     def solved(self, z: Floats, *, tolerance: float, evaluations: int) -> Any:
-        """Return scipy's answer from start z; residuals and Jacobian come from one simulation. The
-        best place so far where the effort is spent on the way."""
-        last: dict[bytes, tuple[Floats, Floats]] = {}
+        """Return scipy's answer from start z. The best place so far where the effort is spent on the
+        way.
+
+        A compiled device is followed for the Jacobian where one is asked for, which is not the case
+        after a step that is taken back; another costs as much for many sets as for one."""
+        last: dict[bytes, Floats] = {}
         best: Any = OptimizeResult()
         best.cost = np.inf
 
-        def both(at: Floats) -> tuple[Floats, Floats]:
-            key = at.tobytes()
-            if key not in last:
-                if best.cost < np.inf and self.effort.over:
-                    raise SpentError
-                last.clear()
-                last[key] = self.with_jacobian(at)
-                cost = 0.5 * float(np.sum(last[key][0] ** 2))
-                if cost < best.cost:
-                    best.update(cost=cost, x=at.copy(), fun=last[key][0])
-            return last[key]
-
         def values(at: Floats) -> Floats:
-            return both(at)[0]
+            if best.cost < np.inf and self.effort.over:
+                raise SpentError
+            last.clear()
+            if self.slow:
+                found, last[at.tobytes()] = self.with_jacobian(at)
+            else:
+                found = self.residuals(at[None])[:, 0]
+            cost = 0.5 * float(np.sum(found**2))
+            if cost < best.cost:
+                best.update(cost=cost, x=at.copy(), fun=found)
+            return found
 
         def slopes(at: Floats) -> Floats:
-            return both(at)[1]
+            key = at.tobytes()
+            return last[key] if key in last else self.jacobian(at)
 
         try:
             return least_squares(
