@@ -4,28 +4,29 @@ nothing depends on left out."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
-from spicesnn.devices.importers.ambient import ambient, option_of
+from spicesnn.devices.importers.ambient import option_of
 from spicesnn.devices.importers.cards import Card, Library, Subckt, assignments, bare
-from spicesnn.devices.importers.dialects import Meaning, SpiceDialect, build, number, opaque
+from spicesnn.devices.importers.dialects import SpiceDialect, build, number, opaque
 from spicesnn.devices.importers.elements import TRANSISTORS, Element, Grammar
-from spicesnn.devices.importers.expressions import Term, WordError, parse, words
+from spicesnn.devices.importers.expressions import Term, words
 from spicesnn.devices.importers.rewriting import Currents, alive, from_pins, grounded, joined
+from spicesnn.devices.importers.vocabulary import (
+    DEEPEST,
+    Call,
+    ForeignWordError,
+    Reading,
+    Vocabulary,
+    named_in,
+)
 from spicesnn.errors import UnsupportedNetlistError
 
-_MOST_STEPS = 100_000
-"""Words that are looked at in one reading; functions of functions could ask for more than there is
-time."""
 _MOST_ELEMENTS = 2_000
 _MOST_IN_ALL = 20_000
-_DEEPEST = 12
-"""Sub-circuits inside one another, and functions that call functions."""
 _MOST_PARTS = 200
-_WORD = re.compile(r"(?<![\w.])[a-z_]\w*")
 _MODEL_OF = {
     "d": ("d",),
     "q": ("npn", "pnp"),
@@ -54,10 +55,6 @@ _MOSFET = words("""
     vmax neff delta theta eta kappa kf af fc tnom wd
 """)
 _DIODE = words("is n rs cjo cj0 vj m tt bv ibv eg xti fc kf af tnom level area isr nr ikf")
-
-
-class ForeignWordError(UnsupportedNetlistError):
-    """A word that does not belong to the dialect a netlist was read in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,50 +135,14 @@ def translate(
             f"{cut.file}, line {cut.line}: {cut.cut[:40]!r} is a comment in ngspice and hspice only;"
             f" in {dialect} put a ; in front of it, or leave it out"
         )
-    return _Translator(library, dialect).part(library.subckts[name], _Call(settable, kept))
+    return _Translator(library, dialect).part(library.subckts[name], Call(settable, kept))
 
 
-@dataclass(frozen=True, slots=True)
-class _Call:
-    """How a sub-circuit is called.
-
-    Attributes
-    ----------
-    settable : Mapping
-        Parameter that is not known yet → whether it is certainly not below 0.
-    kept : frozenset of str
-        Nodes that are wanted.
-    given : Mapping
-        Constants that are passed.
-    by : _Names or None
-        The names of what calls it.
-    copies : float
-        In parallel.
-    depth : int
-    """
-
-    settable: Mapping[str, bool]
-    kept: frozenset[str]
-    given: Mapping[str, Term] = field(default_factory=dict)
-    by: _Names | None = None
-    copies: float = 1.0
-    depth: int = 0
-
-
-def _named(text: str) -> set[str]:
-    return set(_WORD.findall(text))
-
-
-class _Translator:
+class _Translator(Reading):
     def __init__(self, library: Library, dialect: SpiceDialect) -> None:
-        self.library, self.dialect = library, dialect
-        self.ambient = ambient(library.bench, dialect)
-        self.steps = 0
-        self.trees: dict[str, Term] = {}
+        super().__init__(library, dialect)
         self.words: dict[str, set[str]] = {}
         self.made: dict[tuple[str, tuple[tuple[str, Term], ...], frozenset[str]], Part] = {}
-        nothing = Subckt(name="", card=Card("", "", 0), pins=(), defaults={})
-        self.outside = _Names(self, nothing, _Call({}, frozenset()))
         self.globals = {
             word
             for card in library.bench
@@ -189,9 +150,9 @@ class _Translator:
             for word in card.text.split()[1:]
         }
 
-    def part(self, subckt: Subckt, call: _Call) -> Part:
+    def part(self, subckt: Subckt, call: Call) -> Part:
         kept = call.kept
-        if call.depth > _DEEPEST or len(self.made) > _MOST_PARTS:
+        if call.depth > DEEPEST or len(self.made) > _MOST_PARTS:
             raise subckt.card.error(
                 "sub-circuits are too deep inside one another, or too many; does one hold itself?"
             )
@@ -205,7 +166,7 @@ class _Translator:
                 f"{subckt.card.file}, line {subckt.card.line}: '.subckt' inside another is none of"
                 " pspice"
             )
-        names = _Names(self, subckt, call)
+        names = Vocabulary(self, subckt, call)
         grammar = Grammar(self.dialect, names.understand, self.ambient)
         elements: dict[str, Element] = {}
         for card in subckt.elements:
@@ -267,12 +228,6 @@ class _Translator:
             )
         return made
 
-    def parsed(self, text: str) -> Term:
-        """Return the tree of a text, read once."""
-        if text not in self.trees:
-            self.trees[text] = parse(text, xor=self.dialect is SpiceDialect.LTSPICE)
-        return self.trees[text]
-
     def own_name(self, name: str) -> str:
         """Return the name of a sub-circuit, with a number where it is called with other constants
         too."""
@@ -286,15 +241,7 @@ class _Translator:
                     f"the global node {node!r} lies outside the sub-circuit; make it a pin"
                 )
 
-    def guarded(self, card: Card, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a function; words that it cannot understand become errors about the card."""
-        try:
-            return function(*arguments)
-        except WordError as error:
-            text = f"{card.file}, line {card.line}: {error.word[:60]!r} {error.why}"
-            raise (ForeignWordError if error.foreign else UnsupportedNetlistError)(text) from None
-
-    def smooth(self, element: Element, names: _Names) -> Element:
+    def smooth(self, element: Element, names: Vocabulary) -> Element:
         """Return a switch of PSpice between two voltages or two currents (VSWITCH, ISWITCH) as the
         source that it is.
 
@@ -388,7 +335,7 @@ class _Translator:
         return replace(element, value=build("/" if element.kind == "r" else "*", value, times))
 
     def call(
-        self, element: Element, names: _Names, by: Subckt, outer: _Call
+        self, element: Element, names: Vocabulary, by: Subckt, outer: Call
     ) -> tuple[Part, Element]:
         """Return the sub-circuit that an X element calls, understood for the constants it passes,
         and the element with the rest."""
@@ -433,7 +380,7 @@ class _Translator:
         )
         if key not in self.made:
             made = self.part(
-                subckt, _Call(variable, inside, constants, names, copies, outer.depth + 1)
+                subckt, Call(variable, inside, constants, names, copies, outer.depth + 1)
             )
             self.made[key] = made
         left = tuple((name, term) for name, term in element.given if name in variable)
@@ -451,14 +398,14 @@ class _Translator:
         }
         for key, text in given.items():
             own = subckt.defaults.keys() | subckt.scope.params.keys()
-            for name in sorted(_named(text) & own - {key}):
+            for name in sorted(named_in(text) & own - {key}):
                 if given.get(name) != name:
                     raise element.card.error(
                         f"{key}={{{text}}}: ngspice takes {name!r} there for the parameter of"
                         f" {subckt.name!r} itself; give it another name where it is called"
                     )
 
-    def count(self, element: Element, copies: Term, names: _Names) -> float:
+    def count(self, element: Element, copies: Term, names: Vocabulary) -> float:
         """Return how many copies of a sub-circuit an X element calls."""
         if self.dialect not in (SpiceDialect.NGSPICE, SpiceDialect.HSPICE):
             raise element.card.error(
@@ -473,7 +420,7 @@ class _Translator:
             )
         return found
 
-    def inherited(self, subckt: Subckt, names: _Names) -> list[tuple[str, Term]]:
+    def inherited(self, subckt: Subckt, names: Vocabulary) -> list[tuple[str, Term]]:
         """Return what a sub-circuit's words may mean where it is called: parameters of those that
         call it."""
         if subckt.path not in self.words:
@@ -494,21 +441,23 @@ class _Translator:
             if one.path not in seen:
                 seen.add(one.path)
                 scopes += one.scopes()
-                words = _named(" ".join([card.text for card in one.elements]))
-                found |= words | _named(" ".join(one.defaults.values()))
+                words = named_in(" ".join([card.text for card in one.elements]))
+                found |= words | named_in(" ".join(one.defaults.values()))
                 called = (self.library.called(name, one) for name in words)
                 left += [inner for inner in called if inner is not None]
         for scope in scopes:
             for text, _ in scope.params.values():
-                found |= _named(text)
+                found |= named_in(text)
             for _, text, _ in scope.funcs.values():
-                found |= _named(text)
+                found |= named_in(text)
             for models in scope.models.values():
                 for _, _, card in models:
-                    found |= _named(card.text)
+                    found |= named_in(card.text)
         return found
 
-    def model(self, element: Element, names: _Names) -> tuple[str, tuple[tuple[str, Term], ...]]:
+    def model(
+        self, element: Element, names: Vocabulary
+    ) -> tuple[str, tuple[tuple[str, Term], ...]]:
         own = names.subckt.scope
         scope = next(
             (
@@ -522,7 +471,7 @@ class _Translator:
             raise element.card.error(f"no model {element.of!r} in this file")
         for _, _, card in () if scope is own else scope.models[element.of]:
             text = " ".join([card.text, *(condition.text for _, condition in card.guards)])
-            inside = _named(text) & (names.own | names.settable.keys())
+            inside = named_in(text) & (names.own | names.settable.keys())
             if inside:
                 raise card.error(
                     f"the model {element.of!r} asks for {min(inside)!r}, which the sub-circuit that"
@@ -573,274 +522,6 @@ class _Translator:
             if term.op == "opaque":
                 raise card.error(f"{term.word!r} {term.names[0]}")
         return kind, values
-
-
-class _Names:
-    """What the names in a sub-circuit stand for: parameters that can be set, constants,
-    functions."""
-
-    def __init__(self, owner: _Translator, subckt: Subckt, call: _Call) -> None:
-        self.owner, self.subckt, self.given, self.by = owner, subckt, call.given, call.by
-        self.texts: dict[str, tuple[str, Card]] = dict(owner.library.scope.params)
-        self.texts |= subckt.scope.params
-        for key, text in subckt.defaults.items():
-            if key in subckt.scope.params:
-                raise subckt.card.error(
-                    f"{key!r} is a parameter of the card and defined inside as well"
-                )
-            self.texts[key] = (bare(text), subckt.card)
-        self.own = {*subckt.defaults, *subckt.scope.params}
-        self.settable = dict(call.settable)
-        self.meanings: dict[str, Term] = {}
-        self.formulas: dict[str, Term] = {}
-        self.asking: list[str] = []
-        unknown = [name for name in self.settable if name not in self.texts]
-        if unknown:
-            raise subckt.card.error(
-                f"takes no parameter {unknown[0]!r}; it takes:"
-                f" {', '.join(subckt.defaults) or 'none'}"
-            )
-
-    def holds(self, card: Card) -> bool:
-        """Return whether the conditions that a card stands under hold."""
-        for wanted, condition in card.guards:
-            term = self.owner.guarded(condition, self.condition, condition)
-            if term.op == "opaque":
-                raise condition.error(f"{term.word!r} {term.names[0]}")
-            value = self.constant(term)
-            if value is None:
-                raise condition.error(
-                    "the condition depends on a parameter that can be set; it decides the circuit,"
-                    " so it must keep its value"
-                )
-            if bool(value) != wanted:
-                return False
-        return True
-
-    def condition(self, card: Card) -> Term:
-        if self.owner.dialect not in (SpiceDialect.NGSPICE, SpiceDialect.HSPICE):
-            raise WordError(".if", f"is no card of {self.owner.dialect}", foreign=True)
-        return self.meaning(False).truth(self.understand(card.text, card, False))
-
-    def constant(self, term: Term) -> float | None:
-        """Return the value of an expression of constants, or None if it holds more."""
-        while term.op == "par" and term.names[0] in self.formulas:
-            term = self.formulas[term.names[0]]
-        if term.op == "num":
-            return term.value
-        if term.op in ("par", "opaque"):
-            return None
-        values = [self.constant(a) for a in term.args]
-        if any(value is None for value in values):
-            return None
-        made = build(term.op, *(number(value) for value in values if value is not None))
-        return made.value if made.op == "num" else None
-
-    def lent(self, name: str) -> Term | None:
-        """Return what a parameter of this sub-circuit, or of those that call it, is for one that it
-        calls; None where none of them has it.
-
-        ngspice (measured of 39.3) and LTspice let a sub-circuit see them; so what is no number known
-        here, and every one in the other dialects, is refused where it is asked for."""
-        if name not in self.own and name not in self.settable:
-            return None if self.by is None else self.by.lent(name)
-        dialect = self.owner.dialect
-        if dialect in (SpiceDialect.NGSPICE, SpiceDialect.LTSPICE):
-            value = self.constant(self.parameter(name, self.subckt.card))
-            if value is not None:
-                return number(value)
-        return opaque(
-            f"is a parameter of {self.subckt.name!r}, which calls this sub-circuit; make it one of"
-            f" this .subckt too, and pass it: {name}={{{name}}}",
-            name,
-        )
-
-    def made_of(self, name: str) -> set[str]:
-        """Return the global parameters that a global parameter is made of."""
-        known = self.owner.library.scope.params
-        left, found = [name], set[str]()
-        while left:
-            for word in _named(known[left.pop()][0]):
-                if word in known and word not in found:
-                    found.add(word)
-                    left.append(word)
-        return found
-
-    def hidden(self, names: set[str]) -> set[str]:
-        """Return those global parameters of some names that mean something else in this sub-circuit
-        or in those that call it."""
-        return {
-            name
-            for name in names & self.owner.library.scope.params.keys()
-            if name in self.own or (self.by is not None and self.by.lent(name) is not None)
-        }
-
-    def nonnegative(self, name: str) -> bool:
-        """Return whether a parameter is certainly not below 0."""
-        if name in self.settable:
-            return self.settable[name]
-        return name in self.formulas and self.meaning(False).positive(self.formulas[name])
-
-    def meaning(self, behavioural: bool) -> Meaning:
-        """Return what words mean in a source, or in a parameter."""
-        return Meaning(
-            self.owner.dialect, behavioural, self.nonnegative, self.owner.ambient.celsius
-        )
-
-    def parameter(self, name: str, card: Card) -> Term:
-        """Return what a parameter stands for."""
-        if name in self.settable:
-            return Term("par", names=(name,), word=name)
-        if name in self.given:
-            return self.given[name]
-        if name not in self.own:
-            lent = None if self.by is None else self.by.lent(name)
-            if lent is not None:
-                return replace(lent, word=name)
-            clash = self.hidden(self.made_of(name))
-            if (
-                clash
-                and self.owner.dialect is SpiceDialect.NGSPICE
-                and not self.settable.keys() & (self.made_of(name) - self.own)
-            ):
-                return self.owner.outside.parameter(name, card)
-            if clash:
-                return opaque(
-                    f"is made of {min(clash)!r}, which has a second meaning in the sub-circuit; give"
-                    " one of them another name",
-                    name,
-                )
-        elif self.owner.dialect is SpiceDialect.HSPICE and name in self.owner.library.scope.params:
-            return opaque(
-                "is a parameter of the whole file too, and .option parhier decides which of both"
-                " counts; give one of them another name",
-                name,
-            )
-        if name not in self.meanings:
-            if name in self.asking or len(self.asking) > 60:
-                how = "by itself" if name in self.asking else "through more than 60 others"
-                raise card.error(f"the parameter {name!r} is defined {how}")
-            text, where = self.texts[name]
-            self.asking.append(name)
-            term = self.understand(text, where, False)
-            self.asking.pop()
-            if term.size > 1 and term.op != "opaque":
-                self.formulas[name] = term
-                term = Term("par", names=(name,), word=name)
-            self.meanings[name] = term
-        return self.meanings[name]
-
-    def local(
-        self,
-        elements: list[Element],
-        models: Mapping[str, tuple[str, tuple[tuple[str, Term], ...]]],
-        initial: Mapping[str, tuple[Term, Card]],
-    ) -> dict[str, Term]:
-        """Return the formulas that something uses, each after those it is made of."""
-        terms = [
-            t
-            for e in elements
-            for t in (e.value, e.initial, *(g for _, g in e.given))
-            if t is not None
-        ]
-        terms += [t for _, values in models.values() for _, t in values] + [
-            t for t, _ in initial.values()
-        ]
-        ordered: dict[str, Term] = {}
-
-        def need(term: Term) -> None:
-            for inner in term.walk():
-                if (
-                    inner.op == "par"
-                    and inner.names[0] in self.formulas
-                    and inner.names[0] not in ordered
-                ):
-                    need(self.formulas[inner.names[0]])
-                    ordered[inner.names[0]] = self.formulas[inner.names[0]]
-
-        for term in terms:
-            need(term)
-        return ordered
-
-    def understand(self, text: str, card: Card, behavioural: bool) -> Term:
-        """Return what a text means."""
-        raw = self.owner.guarded(card, self.owner.parsed, text)
-        found: Term = self.owner.guarded(
-            card, lambda: self.walk(raw, card, self.meaning(behavioural), {}, 0)
-        )
-        return found
-
-    def walk(
-        self, raw: Term, card: Card, meaning: Meaning, formals: Mapping[str, Term], depth: int
-    ) -> Term:
-        """Return what a tree means; `formals` are the arguments of the function it stands in."""
-        self.owner.steps += 1
-        if self.owner.steps > _MOST_STEPS:
-            raise WordError(
-                raw.word,
-                "comes after more words than a device has; are functions called again and again?",
-            )
-        if raw.op == "num":
-            return replace(meaning.literal(raw.word), word=raw.word)
-        if raw.op == "name":
-            return self.name(raw.names[0], card, meaning, formals)
-        if raw.op in ("v", "i"):
-            if not meaning.behavioural:
-                raise WordError(raw.word, "a voltage or current in what must be a number")
-            if raw.op == "i":
-                return raw
-            nodes = tuple(
-                Grammar(self.owner.dialect, self.understand, self.owner.ambient).node(node)
-                for node in raw.names
-            )
-            return replace(raw, names=nodes)
-        args = tuple(self.walk(a, card, meaning, formals, depth) for a in raw.args)
-        if raw.op == "call":
-            return self.call(raw, args, card, meaning, depth)
-        return meaning.operator(raw, args)
-
-    def name(self, name: str, card: Card, meaning: Meaning, formals: Mapping[str, Term]) -> Term:
-        if name in formals:
-            return formals[name]
-        constant = meaning.constant(name)
-        if name in self.texts or (self.by is not None and self.by.lent(name) is not None):
-            if constant is not None and meaning.hides(name, element=not self.asking):
-                return opaque(
-                    f"is a parameter here, and a word of {self.owner.dialect}'s own; give the"
-                    " parameter another name",
-                    name,
-                )
-            return self.parameter(name, card)
-        if constant is None:
-            raise WordError(
-                name, f"is no parameter, and no constant of {self.owner.dialect}", foreign=True
-            )
-        return replace(constant, word=name)
-
-    def call(
-        self, raw: Term, args: tuple[Term, ...], card: Card, meaning: Meaning, depth: int
-    ) -> Term:
-        name = raw.names[0]
-        scopes = [*self.subckt.scopes(), self.owner.library.scope]
-        found = next((s.funcs[name] for s in scopes if name in s.funcs), None)
-        if found is None:
-            return meaning.function(name, args)
-        formals, text, where = found
-        if name not in self.subckt.scope.funcs and self.owner.dialect is not SpiceDialect.NGSPICE:
-            clash = self.hidden(_named(text) - {*formals})
-            if clash:
-                raise WordError(
-                    min(clash),
-                    f"has a second meaning where {name}() is called; give one of them another name",
-                )
-        if len(args) != len(formals):
-            raise WordError(f"{name}(", f"takes {len(formals)} arguments, not {len(args)}")
-        if depth > _DEEPEST:
-            raise WordError(
-                f"{name}(", "functions call one another too deep; does one call itself?"
-            )
-        body = self.owner.parsed(text)
-        return self.walk(body, where, meaning, dict(zip(formals, args, strict=True)), depth + 1)
 
 
 def understood(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spicesnn.devices.foreign import ForeignState
-from spicesnn.devices.importers import translate as translation
+from spicesnn.devices.importers import vocabulary
 from spicesnn.devices.importers.cards import cards_of, library_of
 from spicesnn.devices.importers.closed import closed
 from spicesnn.devices.importers.dialects import SpiceDialect
@@ -550,7 +550,7 @@ def test_integrals_are_states_on_capacitors_of_their_own():
 
 
 def test_functions_that_would_be_read_for_ever_are_refused(monkeypatch):
-    monkeypatch.setattr(translation, "_MOST_STEPS", 5_000)
+    monkeypatch.setattr(vocabulary, "_MOST_STEPS", 5_000)
     functions = "\n".join(
         f".func f{k}(x)={{{'+'.join([f'f{k - 1}(x)'] * 10)}}}" for k in range(1, 12)
     )
