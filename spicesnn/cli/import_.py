@@ -152,6 +152,7 @@ def import_(
         "parameters": found.parameters,
         "fixed": found.fixed,
         "bench": [card.text for card in found.bench],
+        "set_by_bench": list(found.set_by_bench),
         "left_out": [e.name for e in found.part.left_out],
         "max_value_error": None if errors is None else errors.value,
         "max_jacobian_error": None if errors is None else errors.jacobian,
@@ -282,6 +283,7 @@ def _show(console: Console, found: Guess, errors: TwinErrors | None, why: str) -
             f"bench   {len(found.bench)} lines of a test bench are left out (lines {numbers[0]} to"
             f" {numbers[-1]}{f': {said}' if said else ''})"
         )
+        lines += [f"        {told}" for told in found.set_by_bench]
     if errors is None:
         lines.append(f"twins   {why}")
     else:

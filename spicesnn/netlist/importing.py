@@ -89,6 +89,26 @@ class Guess:
     drive: tuple[float, float]
 
     @property
+    def set_by_bench(self) -> tuple[str, ...]:
+        """What the test bench sets of the device, and is left out with it: values where it calls
+        the sub-circuit, voltages at the start."""
+        found = []
+        for card in self.bench:
+            head, given = assignments(re.sub(r"\bparams\s*:", " ", card.text))
+            if card.text.startswith("x") and split(head)[-1:] == [self.subckt]:
+                found += [
+                    f"line {card.line}: {key}={text}; take it with --set device.{key}={bare(text)}"
+                    for key, text in given
+                    if key in self.parameters
+                ]
+            elif card.text.startswith(".ic ") and self.states:
+                found.append(
+                    f"line {card.line}: {card.text}; if it starts the device, write it into the"
+                    " .subckt, or give initial = … in the descriptor"
+                )
+        return tuple(found)
+
+    @property
     def translation(self) -> str:
         """The sub-circuit as ngspice gets it."""
         return write(self.part).text

@@ -206,6 +206,18 @@ def test_a_test_bench_is_left_out_and_told_of(engine, tmp_path):
     )
 
 
+def test_what_a_test_bench_sets_of_the_device_is_told(tmp_path):
+    (tmp_path / "cell.lib").write_text(
+        "* t\n.subckt m a b r=1k\nB1 a b I=V(a,b)*V(x)/r\nB2 0 x I=V(a,b)\nC1 x 0 1\n.ends\n"
+        "Xu1 p 0 m params: r={5k}\nX2 p 0 m\nV1 p 0 sin(0 1 1)\n.ic V(xu1.x)=0.3\n"
+    )
+    found = guess(tmp_path / "cell.lib", dialect=SpiceDialect.NGSPICE)
+    assert found.parameters == {"r": 1e3}
+    called, started = found.set_by_bench
+    assert called == "line 7: r={5k}; take it with --set device.r=5k"
+    assert started.startswith("line 10: .ic v(xu1.x)=0.3; ")
+
+
 def test_commands_that_change_the_circuit_or_leave_it_are_refused_by_line(tmp_path):
     for command in ("alter @rm[r] = 5", "shell date", "source other.cir", "codemodel x.cm", "cd /"):
         (tmp_path / "cell.cir").write_text(BENCH.replace("set color0=white", command))
