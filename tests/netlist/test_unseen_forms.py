@@ -11,7 +11,7 @@ from spicesnn.devices.importers.cards import cards_of, library_of
 from spicesnn.devices.importers.closed import closed
 from spicesnn.devices.importers.dialects import SpiceDialect
 from spicesnn.devices.importers.emit import write
-from spicesnn.devices.importers.translate import translate
+from spicesnn.devices.importers.translate import translate, understood
 from spicesnn.errors import InputError, UnsupportedNetlistError
 from spicesnn.netlist.batch import run_batch
 from spicesnn.netlist.foreign import load_foreign
@@ -313,6 +313,14 @@ REFUSED = {
     ("ngspice", "r1 a b {1*-3}"): None,
     ("ngspice", "r1 a b 1k $m=2"): None,
 }
+
+
+def test_numbers_of_nodes_in_hspice_may_begin_with_zeros():
+    text = ".subckt d a b\nr1 a 01 1k\nr2 1 b 1k\nr3 1 000 1k\n.ends"
+    part = translate(library_of(cards_of(text, "d.lib")), "d", SpiceDialect.HSPICE, {})
+    assert [e.nodes for e in part.elements] == [("a", "1"), ("1", "b"), ("1", "0")]
+    with pytest.raises(UnsupportedNetlistError, match="line 2: 'r1' means one thing in ngspice"):
+        understood(library_of(cards_of(text, "d.lib")), "d", None, {})
 
 
 @pytest.mark.parametrize(("dialect", "body"), REFUSED)

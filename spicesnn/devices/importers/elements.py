@@ -97,7 +97,10 @@ class Grammar:
     ambient: Ambient
 
     def node(self, word: str) -> str:
-        """Return a node's name, ``0`` for every spelling of the ground."""
+        """Return a node's name, ``0`` for every spelling of the ground; HSPICE's numbers of nodes
+        may begin with zeros."""
+        if self.dialect is SpiceDialect.HSPICE and re.fullmatch(r"0+\d+", word):
+            word = word.lstrip("0") or "0"
         if word == "0" or (word == "gnd" and self.dialect is not SpiceDialect.PSPICE):
             return "0"
         if word in ("gnd!", "ground") and self.dialect is SpiceDialect.HSPICE:
