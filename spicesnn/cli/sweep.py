@@ -21,9 +21,9 @@ def sweep(
     preset: Annotated[
         str,
         typer.Argument(
-            metavar="PRESET_OR_TOML",
+            metavar="PRESET_OR_TOML_OR_RUN",
             autocompletion=options.preset_names,
-            help="A preset, or the path of a TOML file.",
+            help="A preset, the path of a TOML file, or a run directory.",
         ),
     ],
     over: Annotated[
@@ -70,11 +70,13 @@ def sweep(
     if parquet:
         need_parquet()
     overrides = [f"{key}={value}" for key, value in options.settings(set_).items()]
-    name = engine.value if engine else None
+    name, called = engine.value if engine else None, Path(preset).stem
+    if (Path(preset) / "run.toml").is_file():
+        preset, called = str(Path(preset) / "run.toml"), Path(preset).resolve().name
     points = sweeping.plan(
         preset, over, seeds=seeds, first_seed=seed or 0, overrides=overrides, engine=name
     )
-    folder = options.folder(out, f"runs/sweep-{Path(preset).stem}", holds="sweep.csv")
+    folder = options.folder(out, f"runs/sweep-{called}", holds="sweep.csv")
     keys = list(points[0].settings)
     figure = folder / "sweep.png"
 

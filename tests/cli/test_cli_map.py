@@ -165,7 +165,7 @@ def test_a_run_of_a_map_is_inferred_reported_exported_and_swept(folder, tmp_path
     assert "network.cir" not in said_of["left_out"]
     swept = run_json(
         "sweep",
-        out / "run.toml",
+        out,
         "--over",
         "hardware.adc_bits=3,8",
         "--seeds",
