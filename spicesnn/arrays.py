@@ -23,8 +23,8 @@ def numbers(values: ArrayLike, name: str, what: str = "numbers") -> Floats:
     Raises
     ------
     InputError
-        Masked arrays (what would the masked values be?), complex numbers, text, and whatever else
-        is no array of numbers.
+        Masked arrays (what would the masked values be?), booleans (but for volts: 0 V and 1 V),
+        complex numbers, text, and whatever else is no array of numbers.
     """
     if type(values) is np.ndarray and values.dtype is _FLOAT:
         return values
@@ -35,13 +35,15 @@ def numbers(values: ArrayLike, name: str, what: str = "numbers") -> Floats:
         )
     try:
         given = np.asarray(values)
-        if given.dtype.kind in "fiub" or (
+        if given.dtype.kind in ("fiub" if what == "volts" else "fiu") or (
             given.dtype.kind == "O"
             and not any(isinstance(value, _NO_NUMBERS) for value in given.flat)
         ):
             return np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError):
         given = np.zeros(0)
+    if given.dtype.kind == "b":
+        raise InputError(f"{name} holds booleans, {brief(values)}; expected {what}")
     if np.iscomplexobj(given):
         raise InputError(
             f"{name} is complex, with {given.ravel()[:1].tolist()} first; expected real {what}"

@@ -14,6 +14,7 @@ from spicesnn.arrays import Floats
 from spicesnn.datasets.scaling import METHODS, Scale
 from spicesnn.engines.registry import make_engine
 from spicesnn.errors import ConfigError, InputError, UnknownNameError
+from spicesnn.guesses import hinted
 from spicesnn.shown import shown
 from spicesnn.table_input import check_names, classes_of, column_names, not_fitted, numbers
 from spicesnn.training.config import Config, load
@@ -22,7 +23,16 @@ from spicesnn.training.loop import updated
 from spicesnn.training.problem import Problem, classified
 from spicesnn.training.state import History
 
+_ARGUMENTS = {
+    "device": 'settings={"device.model": name}',
+    "wires": 'settings={"array.word_line_ohm": ohm, "array.bit_line_ohm": ohm}',
+    "seed": "random_state=…",
+    **dict.fromkeys(("n_epochs", "max_iter"), "epochs=…"),
+    **dict.fromkeys(("lr", "learning_rate"), 'settings={"learning.…": …}'),
+}
 
+
+@hinted({}, _ARGUMENTS)
 class CrossbarClassifier:
     """A classifier whose weights are the devices of a crossbar, trained and read as a circuit.
 

@@ -51,16 +51,9 @@ def answer(name: str, words: Mapping[str, str], known: Iterable[str]) -> str:
 
 
 class Hinting(type):
-    """The class of classes that answer to constructors of elsewhere, and that show the arguments of
-    their own."""
+    """The class of classes that answer to constructors of elsewhere."""
 
     __words__: Mapping[str, str]
-
-    @property
-    def __signature__(cls) -> inspect.Signature:
-        """What help and editors show: the constructor's arguments."""
-        whole = inspect.signature(cls.__init__)  # type: ignore[misc]
-        return whole.replace(parameters=list(whole.parameters.values())[1:])
 
     if not TYPE_CHECKING:  # a type checker would take every name for one that exists
 
@@ -72,6 +65,16 @@ class Hinting(type):
 
 class HintingABC(Hinting, ABCMeta):
     """The same, for abstract classes."""
+
+
+class _Arguments:
+    """What help and editors show of a class: the constructor's arguments."""
+
+    def __get__(self, thing: object, kind: type) -> inspect.Signature:
+        if thing is not None:
+            raise AttributeError("__signature__")
+        whole = inspect.signature(kind.__init__)  # type: ignore[misc]
+        return whole.replace(parameters=list(whole.parameters.values())[1:])
 
 
 def hinted(
@@ -106,6 +109,7 @@ def hinted(
 
         kind.__getattr__ = absent  # type: ignore[attr-defined]
         kind.__new__ = staticmethod(checked)  # type: ignore[method-assign,assignment]
+        kind.__signature__ = _Arguments()  # type: ignore[attr-defined]
         if isinstance(kind, Hinting):
             kind.__words__ = words
         return kind

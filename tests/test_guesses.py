@@ -289,6 +289,9 @@ CURVE = sn.iv("vteam", amplitude=0.25, frequency=6e5, periods=1)
         (NET.on(sn.Hardware()), "score", r"accuracy\(x, y\)"),
         (NET.on(sn.Hardware()).cost(np.eye(3)), "energy", "use energy_joule"),
         (sn, "Dense", "sn.LearningNetwork"),
+        (NET.on(sn.Hardware()), "netlist", r"use decks\(x\)"),
+        (sn.NodalEngine(), "solve", r"use read\(array, row_volts\)"),
+        (READ, "to_csv", r"to_pandas\(\).to_csv"),
         (sn, "set_seed", "seed=… of each call"),
         (ARRAY, "with_stuck", "stuck=…"),
         (sn.devices.VTEAM(), "iv", r"sn.iv\(device\)"),
@@ -326,6 +329,17 @@ def test_words_of_elsewhere_are_answered_in_one_line_with_the_call(thing, name, 
         (lambda: LIF(threshold=0.9), "use v_threshold=…"),
         (lambda: sn.Crossbar(G, temperature=350), r"at_temperature\(kelvin\)"),
         (lambda: READ.energy(duration=1e-6), "use seconds=…"),
+        (lambda: sn.Sine(1.0, 1e3), "by name: amplitude=…, frequency=…"),
+        (lambda: sn.Sine(amplitude=1.0, freq=1e3), "use frequency=… in hertz"),
+        (lambda: sn.PiecewiseLinear(times=[0, 1], volts=[0, 1]), "use time_s=…"),
+        (lambda: sn.DAC(resolution=8), "use bits=…"),
+        (lambda: sn.ADC(8, noise=0.5), "use noise_lsb=…"),
+        (lambda: sn.Periphery(adc_joules=1e-12), "did you mean 'adc_joule'"),
+        (lambda: sn.NodalEngine(tol=1e-9), r"use state_tolerance=… \(pulses\)"),
+        (lambda: sn.NgspiceEngine(reltol=1e-9), r"read_accuracy=ReadAccuracy\(…\)"),
+        (lambda: sn.CrossbarClassifier(device="vteam"), r'settings=\{"device.model": name\}'),
+        (lambda: sn.LearningNetwork([784, 10]), "by name: inputs=…"),
+        (lambda: sn.Projection(pre="in", post="out"), "use source=…"),
         (lambda: READ.plot(save="read.svg"), r"use plot\(\).savefig\(path\)"),
         (lambda: ARRAY.plot("array.pdf"), r"no values by position, got 1; use plot\(\).savefig"),
         (lambda: ARRAY.plot(cmap="viridis"), "the figure that plot"),
@@ -372,7 +386,15 @@ def test_constructors_of_elsewhere_are_answered_at_the_class(kind, name, said):
 
 
 @pytest.mark.parametrize(
-    ("kind", "first"), [(sn.Crossbar, "conductance"), (sn.devices.VTEAM, "r_on"), (LIF, "tau")]
+    ("kind", "first"),
+    [
+        (sn.Crossbar, "conductance"),
+        (sn.devices.VTEAM, "r_on"),
+        (LIF, "tau"),
+        (sn.Sine, "amplitude"),
+        (sn.CrossbarClassifier, "preset"),
+        (sn.NodalEngine, "state_tolerance"),
+    ],
 )
 def test_help_and_editors_show_the_arguments_of_a_class(kind, first):
     names = list(inspect.signature(kind).parameters)
@@ -397,6 +419,50 @@ def test_a_network_that_is_called_says_which_answers_it_has(thing):
 def test_a_model_in_the_place_of_conductances_is_told_where_it_goes(call):
     with pytest.raises(WrongTypeError, match=r"device=…, with shape=.*Crossbar.load\(path\)"):
         call()
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: sn.Wires(1.0, 1.0, True), "driver_ohm holds booleans, True; expected numbers"),
+        (lambda: sn.Wires([True, False]), "word_line_ohm holds booleans"),
+        (lambda: sn.Crossbar(G > 5e-4), "conductance holds booleans"),
+        (lambda: sn.Imperfections(spread={"r_on": 0.1}), r"such as LogNormal\(0.1\)"),
+        (lambda: sn.Imperfections(rest_s=-1.0), "rest_s = -1.0; expected seconds, 0 or more"),
+        (lambda: sn.Imperfections(rest_s="1h"), "rest_s = '1h'"),
+        (lambda: sn.Hardware(wire_aware="no"), "wire_aware is 'no'; expected True or False"),
+        (
+            lambda: sn.Neurons(shape=3, kind="lif"),
+            r"kind is 'lif'; expected neurons such as LIF\(\)",
+        ),
+        (lambda: sn.Neurons(shape=0, kind=LIF()), "shape is 0; expected a number"),
+        (lambda: sn.Inputs(shape="image"), "shape is 'image'"),
+        (lambda: sn.iv("vteam", 1.0, 1e3), "engine is 1.0; .* Give it by name: amplitude=…"),
+        (lambda: sn.iv("vteam", sn.Sine(amplitude=1.0)), "Give it by name: stimulus=…"),
+        (lambda: sn.iv("vteam", points=10.5), "points = 10.5; expected a whole number"),
+        (lambda: sn.Crossbar(device="1t1r", shape=(2, 2), gate_along="row"), "'word' or 'bit'"),
+        (lambda: sn.devices.VTEAM(window="biolek"), r"with_text\(window=…\) takes its name"),
+    ],
+)
+def test_what_has_no_meaning_is_refused_where_it_is_given(call, said):
+    with pytest.raises(InputError, match=said) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+def test_the_lines_of_gates_are_named_as_in_settings():
+    for text, along in (("word", sn.GateAlong.WORD_LINES), ("bit", sn.GateAlong.BIT_LINES)):
+        by_text, by_member = (
+            sn.Crossbar(device="1t1r", shape=(2, 2), state=1e-9, gate_along=given)
+            for given in (text, along)
+        )
+        assert by_text.gate_along is along
+        amps = [
+            array.read([0.1, 0.2], gate_volts=[0.9, 2.0]).column_amps
+            for array in (by_text, by_member)
+        ]
+        assert np.array_equal(*amps)
+        assert bool(amps[0][0] == pytest.approx(amps[0][1])) == (text == "word")
 
 
 def _changed():

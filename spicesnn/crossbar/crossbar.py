@@ -175,7 +175,7 @@ class Crossbar(metaclass=Hinting):
         a device only.
     gate_along : GateAlong
         Whether `gate_volts` has one value per word line or one per bit line, for cells with a third
-        terminal.
+        terminal; also ``"word"`` or ``"bit"``.
     cycles : CycleState or None
         Where cells are in their cycles, if these follow measured statistics
         (`spicesnn.crossbar.cycles`).
@@ -197,6 +197,8 @@ class Crossbar(metaclass=Hinting):
     def __post_init__(self) -> None:
         if type(self.wires) is not Wires:
             object.__setattr__(self, "wires", Wires.given(self.wires))
+        if type(self.gate_along) is not GateAlong:
+            object.__setattr__(self, "gate_along", _along(self.gate_along))
         if type(self.shape) is not tuple:
             object.__setattr__(self, "shape", _lines(self.shape))
         if (self.conductance is None) == (self.device is None):
@@ -553,6 +555,16 @@ def _fits_memory(states: int, rows: int, cols: int) -> None:
 
 def _rebuilt(parts: dict[str, Any]) -> Crossbar:
     return Crossbar(**parts)
+
+
+def _along(given: Any) -> GateAlong:
+    """Return which lines gates hang on, also by its text as settings say it."""
+    try:
+        return GateAlong(given)
+    except ValueError:
+        raise InputError(
+            f"gate_along is {given!r:.60}; expected 'word' or 'bit', or a spicesnn.GateAlong"
+        ) from None
 
 
 def _lines(shape: Any) -> tuple[int, int]:

@@ -134,7 +134,7 @@ class Device(metaclass=HintingABC):
                 names = ", ".join(str(member) for member in entry.metadata["choices"])
                 raise InputError(
                     f"{self.name}: {entry.name} is {getattr(self, entry.name)!r}; expected one of"
-                    f" {names}"
+                    f" {names} (with_text({entry.name}=…) takes its name as text)"
                 )
             if "unit" not in entry.metadata:
                 continue

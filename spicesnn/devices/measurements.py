@@ -14,11 +14,22 @@ from spicesnn.devices.instruments.pulses import holds_curve, read_train
 from spicesnn.devices.instruments.reading import read_blocks, read_sweeps
 from spicesnn.devices.pulse_curve import PulseCurve, WritePulses
 from spicesnn.errors import InputError
+from spicesnn.guesses import hinted
 
 _SAME = 0.02
 """Conductances this close to each other, relative, are the same reading."""
 
 
+_WORDS = {
+    **dict.fromkeys(("voltage", "v", "V"), "volts"),
+    **dict.fromkeys(("current", "i", "I"), "amps"),
+    "t": "time",
+    "fit": "`spicesnn fit MODEL FILE`",
+    "plot": "matplotlib.pyplot.plot(sweep.volts, sweep.amps)",
+}
+
+
+@hinted(_WORDS)
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Sweep:
     """A current-voltage measurement over time: one sweep, or several of one device after each

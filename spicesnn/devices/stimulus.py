@@ -9,6 +9,7 @@ import numpy as np
 
 from spicesnn.arrays import Floats, number, owned
 from spicesnn.errors import InputError
+from spicesnn.guesses import hinted
 
 
 class Stimulus(ABC):
@@ -40,6 +41,16 @@ def _positive(owner: str, **values: float) -> None:
             raise InputError(f"{owner}: {name} = {value!r}; expected a finite number above 0")
 
 
+_WORDS = {
+    **dict.fromkeys(("freq", "f"), "frequency=… in hertz"),
+    **dict.fromkeys(("amp", "volts", "v"), "amplitude=… in volt"),
+    **dict.fromkeys(("cycles", "n", "repeats"), "periods=…"),
+    **dict.fromkeys(("times", "time", "t"), "time_s=…"),
+    **dict.fromkeys(("voltages", "values", "levels", "voltage"), "level_volts=…"),
+}
+
+
+@hinted({}, _WORDS)
 @dataclass(frozen=True, kw_only=True)
 class Sine(Stimulus):
     """v(t) = offset + amplitude·sin(2π·frequency·t)."""
@@ -76,6 +87,7 @@ class Sine(Stimulus):
         return f"sin({self.offset:.17g} {self.amplitude:.17g} {self.frequency:.17g})"
 
 
+@hinted({}, {**_WORDS, "volts": "level_volts=…", "v": "level_volts=…"})
 @dataclass(frozen=True, eq=False)
 class PiecewiseLinear(Stimulus):
     """Straight lines between (time, volt) points: sweeps with stops, pulse trains, anything."""

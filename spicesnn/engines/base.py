@@ -146,8 +146,8 @@ class Engine(ABC):
             raise InputError(
                 f"device is {device!r:.80}; expected a device such as spicesnn.devices.VTEAM()"
             )
-        if points < 2:
-            raise InputError(f"points = {points}; expected 2 or more")
+        if isinstance(points, bool) or not isinstance(points, int | np.integer) or points < 2:
+            raise InputError(f"points = {points!r}; expected a whole number, 2 or more")
         fresh = np.asarray(device.initial_state(), dtype=float)
         fresh = fresh.ravel() if fresh.size == len(device.state_names) > 1 else fresh
         start = numbers(fresh if state is None else state, "state")

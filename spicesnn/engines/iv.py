@@ -10,6 +10,7 @@ from spicesnn.devices.stimulus import Sine, Stimulus
 from spicesnn.engines.base import Engine
 from spicesnn.engines.default import engine_given
 from spicesnn.engines.results import IVCurve
+from spicesnn.errors import InputError
 from spicesnn.guesses import told
 from spicesnn.units import in_unit
 
@@ -66,6 +67,12 @@ def iv(
     IVCurve
         With ``.time``, ``.volts``, ``.amps`` and ``.state``.
     """
+    if isinstance(engine, Stimulus | int | float):
+        place = "stimulus" if isinstance(engine, Stimulus) else "amplitude"
+        raise InputError(
+            f"iv: engine is {engine!r:.60}; expected an engine or its name. Give it by name:"
+            f" {place}=…"
+        )
     driven = device_given(device)
     sine = Sine(
         amplitude=in_unit(amplitude, "V", "iv: amplitude"),

@@ -50,6 +50,7 @@ _READ_WORDS = {
     "values": "column_amps, cell_volts or cell_amps",
     "shape": "column_amps.shape",
     "save": "to_pandas().to_csv(path), or plot().savefig(path)",
+    "to_csv": "to_pandas().to_csv(path)",
     "savefig": "plot().savefig(path)",
     "show": "plot(), and matplotlib.pyplot.show() in a script",
     "residual": "residual_amps",

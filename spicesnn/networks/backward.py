@@ -35,10 +35,10 @@ from spicesnn.networks.nodes import (
     Part,
     Pooling,
     Reduced,
+    Repeated,
     Reshape,
     Scale,
     Shape,
-    Spread,
     Transpose,
     Values,
     Weighted,
@@ -117,7 +117,7 @@ def check(network: Network) -> None:
                 Pad,
                 Part,
                 Reduced,
-                Spread,
+                Repeated,
             ),
         ):
             raise InputError(f"{name}: no error goes back through a node of kind {node.kind}")

@@ -31,6 +31,10 @@ _WORDS = {
     "area_m2": "cost().area_m2",
     "tiles": "arrays()",
     "crossbars": "arrays()",
+    "netlist": "decks(x)",
+    "to_deck": "decks(x)",
+    "to_spice": "decks(x)",
+    "save": "network.to_nir(path); the chip is made again from network, hardware and seed",
     "verify": "certify(engine)",
     "validate": "certify(engine)",
 }

@@ -347,7 +347,7 @@ _AFFINE = frozenset(
         "padding",
         "part",
         "reduction",
-        "spread",
+        "repetition",
     )
 )
 

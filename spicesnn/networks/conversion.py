@@ -177,7 +177,7 @@ class _Conversion(Generic[_Network]):
         )
 
 
-_LINEAR = ("reshape", "transpose", "concatenation", "part", "reduction", "spread")
+_LINEAR = ("reshape", "transpose", "concatenation", "part", "reduction", "repetition")
 
 
 def _scaled(name: str, node: Weighted, unit: float) -> Weighted:

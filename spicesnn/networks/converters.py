@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.errors import InputError
+from spicesnn.guesses import hinted
 from spicesnn.networks.nodes import Values
 
 RANGES = ("max", "percentile", "least-error")
@@ -36,6 +37,10 @@ def _check_numbers(owner: str, part: object, names: tuple[str, ...]) -> None:
             raise InputError(f"{owner}: {name} is {value!r}; expected a finite number, 0 or more")
 
 
+_WORDS = dict.fromkeys(("resolution", "nbits", "n_bits", "bit", "precision"), "bits=…")
+
+
+@hinted({}, _WORDS)
 @dataclass(frozen=True, slots=True)
 class DAC:
     """Converter of inputs to word-line volts.
@@ -79,6 +84,7 @@ class DAC:
         return np.clip(np.rint(inputs / full * steps), -steps if signed else 0, steps)
 
 
+@hinted({}, {**_WORDS, "noise": "noise_lsb=…", "offset": "offset_lsb=…", "inl": "inl_lsb=…"})
 @dataclass(frozen=True, slots=True)
 class ADC:
     """Converter of a bit line's current (or the difference of a pair) to a number.

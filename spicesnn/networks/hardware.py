@@ -28,6 +28,10 @@ _WORDS = {
     "array_size": "tile=(rows, cols)",
     "size": "tile=(rows, cols)",
     "shape": "tile=(rows, cols)",
+    "crossbar_size": "tile=(rows, cols)",
+    "crossbar": "tile=(rows, cols)",
+    "wire_resistance": "wires=…",
+    "r_wire": "wires=…",
     "bits": "bits_per_cell=…, dac=DAC(bits=…) or adc=ADC(bits=…)",
     "weight_bits": "bits_per_cell=… and slices=…",
     "dac_bits": "dac=…",
@@ -142,8 +146,8 @@ class Hardware(metaclass=Hinting):
                 getattr(self, name), kinds_allowed
             ):
                 raise InputError(
-                    f"Hardware: {name} is {getattr(self, name)!r:.80}; expected a"
-                    f" {kinds_allowed.__name__} or None"
+                    f"Hardware: {name} is {getattr(self, name)!r:.80}; expected"
+                    f" {kinds_allowed.__name__}(…) or None"
                 )
         if self.columns not in COLUMNS:
             raise InputError(
@@ -197,6 +201,8 @@ class Hardware(metaclass=Hinting):
             raise InputError(
                 f"Hardware: convolution is {self.convolution!r}; expected sliding or unrolled"
             )
+        if not isinstance(self.wire_aware, bool | np.bool_):
+            raise InputError(f"Hardware: wire_aware is {self.wire_aware!r}; expected True or False")
         if not self.device.memory:
             raise InputError(
                 f"Hardware: {self.device.name} has no memory; expected a device that can store a"

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from spicesnn.errors import InputError
+from spicesnn.guesses import hinted
 from spicesnn.networks.decisions import Votes
 from spicesnn.networks.evaluate import labelled
 from spicesnn.networks.nodes import real
@@ -22,6 +23,7 @@ from spicesnn.networks.presenting import learnt_in_batches, presented
 from spicesnn.networks.rules.base import Labels, LocalRule
 
 
+@hinted({}, {"layers": "populations={name: Neurons(…)} and projections=[…]"})
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class LearningNetwork(OnSynapses):
     """Populations and projections that learn.

@@ -581,16 +581,16 @@ class Reduced(Node):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Spread(Node):
+class Repeated(Node):
     """A sample repeated along its axes of size 1."""
 
-    kind: ClassVar[str] = "spread"
+    kind: ClassVar[str] = "repetition"
     shape: tuple[int, ...]
 
     def shape_out(self, shape: Shape) -> Shape:
         """The larger shape."""
         if len(shape) != len(self.shape) or not fits(shape, self.shape):
-            raise InputError(f"a sample of shape {shape} does not spread to {self.shape}")
+            raise InputError(f"a sample of shape {shape} cannot be repeated to {self.shape}")
         return self.shape
 
     def __call__(self, x: Values) -> Values:

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from spicesnn.encoding.bernoulli import bernoulli
 from spicesnn.encoding.events import HIGHEST_MEAN, poisson_events, seed_words
 from spicesnn.errors import InputError
+from spicesnn.guesses import hinted
 from spicesnn.learning.metrics import NOBODY
 from spicesnn.networks import evaluate
 from spicesnn.networks.competing_samples import WholeSamples
@@ -39,6 +40,7 @@ CODES = ("held", "spikes", "poisson", "events")
 """Ways in which samples come in."""
 
 
+@hinted({}, dict.fromkeys(("n", "size", "neurons"), "shape=…"))
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Inputs:
     """Where samples come in.
@@ -71,6 +73,7 @@ class Inputs:
     most_tries: int = 1
 
     def __post_init__(self) -> None:
+        _check_shape("inputs", self.shape)
         if self.code not in CODES:
             raise InputError(f"inputs: code is {self.code!r}; expected one of: {', '.join(CODES)}")
         if not (np.isfinite(self.rate_hz) and self.rate_hz > 0 and self.boost_hz >= 0):
@@ -104,6 +107,7 @@ class Inputs:
         return self.code in ("spikes", "poisson")
 
 
+@hinted({}, {**dict.fromkeys(("n", "size", "neurons"), "shape=…"), "model": "kind=…"})
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class Neurons:
     """A population: its shape, and what its neurons are (a `Population`, or an activation for
@@ -111,6 +115,26 @@ class Neurons:
 
     shape: int | Shape
     kind: Population | Node
+
+    def __post_init__(self) -> None:
+        _check_shape("neurons", self.shape)
+        if not isinstance(self.kind, Population | Node):
+            raise InputError(
+                f"neurons: kind is {self.kind!r:.60}; expected neurons such as LIF() of"
+                " spicesnn.networks.populations, or Activation('relu') of"
+                " spicesnn.networks.activations"
+            )
+
+
+def _check_shape(owner: str, shape: Any) -> None:
+    try:
+        sizes = np.atleast_1d(np.asarray(shape))
+    except ValueError:
+        sizes = np.zeros(0)
+    if sizes.dtype.kind not in "iu" or sizes.ndim != 1 or not sizes.size or np.any(sizes < 1):
+        raise InputError(
+            f"{owner}: shape is {shape!r:.60}; expected a number, or (channels, rows, columns)"
+        )
 
 
 def _shape(shape: int | Shape) -> Shape:

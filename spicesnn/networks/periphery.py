@@ -11,10 +11,12 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from spicesnn.errors import InputError
+from spicesnn.guesses import hinted
 
 ISAAC = "Shafiee et al., ISAAC, ISCA 2016, table I (32 nm)"
 
 
+@hinted({}, {})
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Periphery:
     """Energies, times and areas of the periphery.

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spicesnn.errors import InputError
+from spicesnn.guesses import hinted
 from spicesnn.networks.nodes import Convolution, Dense, Node, Pooling, Shape, Values
 from spicesnn.networks.synapses import SynapseKind
 
@@ -205,6 +206,7 @@ class OneToOne(Connection):
         return Spread(self.strength * np.eye(math.prod(source)), None, target)
 
 
+@hinted({}, {"pre": "source=…", "post": "target=…"})
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Projection:
     """From one population to another, or to itself.

@@ -152,6 +152,10 @@ class Imperfections(metaclass=Hinting):
                     " to 1"
                 )
         number(self.states_volts, "imperfections: states_volts", "volts")
+        if number(self.rest_s, "imperfections: rest_s", "seconds, 0 or more") < 0:
+            raise InputError(
+                f"imperfections: rest_s = {self.rest_s!r}; expected seconds, 0 or more"
+            )
         if self.published is not None and self.retention is not None:
             raise InputError(
                 f"imperfections: retention and published = {self.published.name} are two drifts;"
@@ -181,6 +185,12 @@ class Imperfections(metaclass=Hinting):
                 " parameter, such as {'r_on': LogNormal(0.1)} with LogNormal of"
                 " spicesnn.devices.variability"
             )
+        for parameter, drawn in self.spread.items():
+            if not isinstance(drawn, Distribution):
+                raise WrongTypeError(
+                    f"imperfections: spread of {parameter!r} is {drawn!r:.60}; expected a"
+                    " distribution, such as LogNormal(0.1) of spicesnn.devices.variability"
+                )
         object.__setattr__(self, "spread", dict(self.spread))
 
     def devices(self, device: Device, shape: tuple[int, int], rng: np.random.Generator) -> Device:

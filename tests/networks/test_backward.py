@@ -19,7 +19,7 @@ from spicesnn.networks.activations import (
 from spicesnn.networks.competition import CompetingLIF
 from spicesnn.networks.learner import LearningNetwork
 from spicesnn.networks.network import Network
-from spicesnn.networks.nodes import Dense, Part, Reduced, Reshape, Spread
+from spicesnn.networks.nodes import Dense, Part, Reduced, Repeated, Reshape
 from spicesnn.networks.on_synapses import Inputs, Neurons
 from spicesnn.networks.populations import IF, LI, LIF, CubaLI, CubaLIF, Integrator
 from spicesnn.networks.projections import AllToAll, Kernels, Lateral, Pool, Projection
@@ -55,7 +55,7 @@ def test_products_parts_means_and_spread_values():
             ("product", Multiplied()),
             ("part", Part(0, (3, 0, 3))),
             ("mean", Reduced("average", (0,))),
-            ("wide", Spread((4,))),
+            ("wide", Repeated((4,))),
             ("last", Dense(last)),
         ],
         (3,),

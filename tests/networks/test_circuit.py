@@ -29,9 +29,9 @@ from spicesnn.networks.nodes import (
     Part,
     Pooling,
     Reduced,
+    Repeated,
     Reshape,
     Scale,
-    Spread,
 )
 from spicesnn.networks.populations import (
     IF,
@@ -141,7 +141,7 @@ def test_every_activation_of_a_deck_has_the_controllers_values():
         nodes |= {f"f{k}": node, f"r{k}": Reshape((1, 4)), f"e{k}": Embed(0, k, len(made))}
         edges += [("wider", f"f{k}"), (f"f{k}", f"r{k}"), (f"r{k}", f"e{k}"), (f"e{k}", "all")]
     nodes |= {"all": Scale(np.ones(())), "two": Part(0, (3, 1)), "product": Multiplied()}
-    nodes |= {"mean": Reduced("average", (0,)), "wide": Spread((4,)), "out": Scale(np.ones(()))}
+    nodes |= {"mean": Reduced("average", (0,)), "wide": Repeated((4,)), "out": Scale(np.ones(()))}
     edges += [("all", "two"), ("two", "product"), ("all", "flat"), ("flat", "mean")]
     nodes |= {"flat": Reshape((4 * len(made),)), "answers": Reshape((4,))}
     edges += [("product", "answers"), ("answers", "out"), ("mean", "wide"), ("wide", "out")]

@@ -26,12 +26,35 @@ from spicesnn.engines.ngspice.surroundings import Surroundings
 from spicesnn.engines.ngspice.trial import tried
 from spicesnn.engines.results import IVCurve, PulseResult, Read
 from spicesnn.errors import InputError
+from spicesnn.guesses import hinted
 from spicesnn.netlist.accuracy import ReadAccuracy, TransientAccuracy
 from spicesnn.netlist.init import checked_init
 from spicesnn.netlist.pulse_accuracy import finer, for_transient
 from spicesnn.netlist.safety import trusted
 
+_CALLS = {
+    **dict.fromkeys(
+        ("solve", "run", "simulate", "compute"), "read(array, row_volts) or pulse(array, pulse)"
+    ),
+    "iv": "spicesnn.iv(device, engine)",
+    "write": "pulse(array, pulse)",
+}
+_ARGUMENTS = {
+    **dict.fromkeys(
+        ("path", "executable", "library", "libngspice"),
+        "the environment variable SPICESNN_LIBNGSPICE",
+    ),
+    **dict.fromkeys(
+        ("tol", "tolerance", "reltol", "abstol", "accuracy"),
+        "read_accuracy=ReadAccuracy(…) or transient_accuracy=TransientAccuracy(…)",
+    ),
+    **dict.fromkeys(("klu", "solver"), "nothing: KLU is used where ngspice has it and it pays"),
+    **dict.fromkeys(("threads", "n_jobs", "processes"), "workers=…"),
+    "timeout": "timeout_s=…",
+}
 
+
+@hinted(_CALLS, _ARGUMENTS)
 class NgspiceEngine(Engine):
     """Solves arrays with ngspice, in worker processes that it starts, watches and replaces.
 

@@ -17,6 +17,7 @@ from spicesnn.devices.stimulus import Stimulus
 from spicesnn.engines.base import Engine
 from spicesnn.engines.results import IVCurve, PulseResult, Read
 from spicesnn.errors import EngineError, InputError
+from spicesnn.guesses import hinted
 
 if TYPE_CHECKING:
     from spicesnn.engines.nodal.adjoint import Gradient
@@ -26,6 +27,19 @@ if TYPE_CHECKING:
 # curve of a library device), so each is imported where it is first needed.
 
 
+_TOLERANCES = "state_tolerance=… (pulses) or drive_tolerance=… (curves); reads are exact"
+_CALLS = {
+    **dict.fromkeys(
+        ("solve", "run", "simulate", "compute"), "read(array, row_volts) or pulse(array, pulse)"
+    ),
+    "iv": "spicesnn.iv(device, engine)",
+    "write": "pulse(array, pulse)",
+}
+
+
+@hinted(
+    _CALLS, dict.fromkeys(("tol", "tolerance", "rtol", "reltol", "atol", "accuracy"), _TOLERANCES)
+)
 class NodalEngine(Engine):
     """Solves arrays as circuits, without SPICE."""
 

@@ -28,10 +28,10 @@ from spicesnn.networks.nodes import (
     Pad,
     Pooling,
     Reduced,
+    Repeated,
     Reshape,
     Scale,
     Shape,
-    Spread,
     Transpose,
     fits,
 )
@@ -376,7 +376,7 @@ def _alike(reader: GraphReader, op: Any, values: list[Value]) -> list[Value]:
     return [
         value
         if value.shape == shape
-        else reader.add(op, Spread(shape), value, suffix=f" spread {number}")
+        else reader.add(op, Repeated(shape), value, suffix=f" spread {number}")
         for number, value in enumerate(values)
     ]
 
