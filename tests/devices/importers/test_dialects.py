@@ -557,3 +557,17 @@ def test_functions_that_would_be_read_for_ever_are_refused(monkeypatch):
     text = f".func f0(x)={{1}}\n{functions}\n.subckt d a b\ng1 a b value={{f11(1)*V(a)}}\n.ends"
     with pytest.raises(UnsupportedNetlistError, match="more words than a device has"):
         translate(library_of(cards_of(text, "d.lib")), "d", SpiceDialect.LTSPICE, {})
+
+
+def test_a_text_that_no_dialect_has_is_refused_with_the_word_that_each_lacks():
+    """Once for each reason: pspice lacks the same words as hspice."""
+    body = "b1 p n i=uplim(v(p,n),1,0.5)\nb2 p n i=valif(v(p,n),1)"
+    text = f"* t\n.subckt d p n\n{body}\n.ends\n"
+    with pytest.raises(UnsupportedNetlistError) as refused:
+        understood(library_of(cards_of(text, "d.lib")), "d", None, {})
+    assert str(refused.value).split("; ") == [
+        "d.lib, line 3: 'uplim(' is no function of ngspice",
+        "as ltspice, line 4: 'valif(' is no function of ltspice that is known here",
+        "as hspice, line 3: 'b1' is no behavioural source in hspice",
+        "it fits none of the dialects ngspice, ltspice, hspice, pspice",
+    ]

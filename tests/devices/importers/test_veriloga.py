@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spicesnn.devices.importers.graph import Graph, Program
+from spicesnn.devices.importers.graph import ARITY, FUNCTIONS, Graph, Program
 from spicesnn.devices.importers.veriloga.model import read_model
 from spicesnn.errors import (
     ConfigError,
@@ -666,3 +666,22 @@ def test_a_state_starts_where_the_first_instant_puts_it(tmp_path, when):
     device = device_of_model(found).with_parameters(x0=0.2)
     assert np.ravel(device.initial_state()) == pytest.approx([0.2])
     assert certificate(found, np.random.default_rng(1), 40).ok
+
+
+def test_a_state_named_as_a_parameter_or_as_its_start_would_be_gets_a_number(tmp_path):
+    found = of_text(
+        tmp_path,
+        "parameter real x=2.0; parameter real y_init=0.5;\n"
+        "analog begin I(X) <+ ddt(V(X)); I(X) <+ -V(p,n)*V(X)*(1-V(X));\n"
+        "I(Y) <+ ddt(V(Y)); I(Y) <+ -V(p,n)*V(Y)*(1-V(Y));\n"
+        "I(p,n) <+ x*y_init*V(p,n)*(1u+1m*V(X)+1m*V(Y)); end",
+        head=HEAD.replace("x, y", "X, Y"),
+    )
+    assert [state.name for state in found.states] == ["x_2", "y_2"]
+
+
+def test_operations_of_a_descriptor_have_the_arguments_of_their_functions():
+    assert ARITY.keys() == FUNCTIONS.keys()
+    for name, function in FUNCTIONS.items():
+        taken = 3 if function is np.where else function.nin
+        assert ARITY[name] == taken, name
