@@ -146,3 +146,12 @@ def test_both_engines_read_and_pulse_currents_with_factors_alike(name):
     assert done[0].energy_joule == pytest.approx(done[1].energy_joule, rel=5e-3)
     low, high = (np.asarray(b, dtype=float) for b in device.bounds())
     assert (abs(done[0].state - done[1].state) / (high - low).reshape(-1, 1, 1)).max() < 2e-3
+
+
+@pytest.mark.parametrize("name", ["scaled_to", "stuck_siemens"])
+def test_a_range_is_two_numbers_of_which_the_second_is_larger(name):
+    given = getattr(Imperfections(**{name: (1e-6, 2e-6)}), name)
+    assert tuple(given) == (1e-6, 2e-6)
+    for wrong in ((2e-6, 1e-6), (1e-6, 1e-6), (1e-6,), (1e-6, 2e-6, 3e-6)):
+        with pytest.raises(InputError, match=rf"{name} = .*; expected \(lowest, highest\)"):
+            Imperfections(**{name: wrong})

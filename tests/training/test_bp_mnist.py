@@ -6,6 +6,7 @@ import pytest
 import spicesnn as sn
 from spicesnn import training
 from spicesnn.errors import ConfigError
+from spicesnn.networks.learner import LearningNetwork
 
 SMALL = {
     "data.train_limit": 400,
@@ -35,18 +36,30 @@ def test_a_small_run_on_devices_learns(amplitude, tmp_path):
     summary = trained(settings, tmp_path / "run")
     assert summary.test_accuracy > 0.7
     assert summary.extra["read_joule_a_presentation"] > 0
-    assert summary.extra["write_joule"] > 0
+    read, write = summary.extra["read_joule"], summary.extra["write_joule"]
+    assert min(read, write) > 0
+    assert summary.energy_joule == pytest.approx(read + write, rel=1e-12)
     assert training.infer(tmp_path / "run").test_accuracy == summary.test_accuracy
 
 
-def test_a_small_run_through_wires_learns_and_says_how_stale_its_reads_were(tmp_path):
-    settings = {"array.word_line_ohm": 2.0, "array.bit_line_ohm": 1.0}
+def test_a_small_run_through_wires_learns_and_says_how_stale_its_reads_were(tmp_path, monkeypatch):
+    settings = {"array.word_line_ohm": 2.0, "array.bit_line_ohm": 1.0, "training.chunk": 100}
+    plain, seen = LearningNetwork.learn, []
+
+    def watched(self, x, labels, rng, *, progress):
+        after = plain(self, x, labels, rng, progress=progress)
+        seen.append([cells.seen for cells in after.synapses.values() if cells.seen is not None])
+        return after
+
+    monkeypatch.setattr(LearningNetwork, "learn", watched)
     summary = trained(settings, tmp_path / "run")
     again = training.infer(tmp_path / "run")
     assert summary.test_accuracy > 0.35
     assert again.test_accuracy == summary.test_accuracy
     assert 0 < summary.extra["stale_error"] < 0.1
-    assert summary.extra["solves"] >= 2
+    worst = [max(one.worst for one in chunk) for chunk in seen]
+    assert summary.extra["stale_error"] == max(worst)
+    assert summary.extra["solves"] == sum(one.solves for chunk in seen for one in chunk) >= 2
 
 
 def test_a_small_run_with_everything_wrong(tmp_path):

@@ -62,6 +62,17 @@ def test_a_small_network_learns_in_software(learnt):
     assert learnt.extra["software_accuracy"] == learnt.test_accuracy
 
 
+def test_the_mapping_without_compensation_is_answered_as_by_a_run_without_it(learnt, tmp_path):
+    wires = {"array.word_line_ohm": 20.0, "array.bit_line_ohm": 20.0}
+    aware, plain = (
+        mapped(learnt, tmp_path / str(told), {**wires, "synapses.wire_aware": told})
+        for told in (True, False)
+    )
+    assert aware.extra["uncompensated_accuracy"] == plain.test_accuracy
+    assert aware.test_accuracy > plain.test_accuracy + 0.1
+    assert plain.extra["uncompensated_accuracy"] == plain.test_accuracy
+
+
 def test_weights_on_arrays_answer_as_in_software(learnt, tmp_path):
     found = mapped(learnt, tmp_path / "run", {})
     assert found.extra["software_accuracy"] == learnt.test_accuracy
