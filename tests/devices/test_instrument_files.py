@@ -259,6 +259,14 @@ def test_a_column_states_the_compliance_of_each_polarity(header, scale, tmp_path
     assert f"no current is held at {header} (2 A)" in found.remarks[0]
 
 
+def test_columns_that_a_sweep_does_not_need_are_told(tmp_path):
+    t, v, i = loop(12)
+    rows = lines_of(t, np.full(v.size, 300.0), v, i, v * i)
+    found = sn.read_measurement(written(tmp_path, text(["t (s),T (K),V,I,Power (W)", *rows])))
+    np.testing.assert_allclose(found.amps, i, rtol=1e-4)
+    assert found.remarks[1] == "left out: columns T (K), Power (W) (not needed)"
+
+
 def test_a_stated_compliance_counts_in_the_polarity_that_keeps_it(tmp_path):
     t, v, i = loop(12)
     level = 0.8 * i.max()
@@ -292,6 +300,9 @@ def test_a_stated_compliance_is_read_with_its_unit(line, amps, tmp_path):
     [
         ("time", "time", 1.0),
         ("Time (s)", "time", 1.0),
+        ("T (K)", "other", 1.0),
+        ("T / °C", "other", 1.0),
+        ("T", "time", 1.0),
         ("time_ms", "time", 1e-3),
         ("Time [µs]", "time", 1e-6),
         ("V", "volts", 1.0),

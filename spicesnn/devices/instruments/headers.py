@@ -224,6 +224,8 @@ class Column:
             )
         ]
         kind, place, numbers, strange = _meaning(words, name)
+        if kind == "time" and _DEGREES.search(text):  # T (K) is a temperature
+            kind, place = "other", ""
         unknown = None
         if unit is None and not kind:
             kind, unit = _by_unit(name.rpartition("_")[2].strip() or name)
@@ -264,6 +266,11 @@ class Column:
             strange=strange,
             problem=problem,
         )
+
+
+_DEGREES = re.compile(
+    r"[\[(/_]\s*(?:K|Kelvin|kelvin|°\s*[CKF]|deg\s*C|C|Celsius|celsius)\s*[\])]?\s*$"
+)
 
 
 def scale_of(unit: str, kind: str) -> float | None:

@@ -27,6 +27,7 @@ from spicesnn.units import render
 
 _UNIT = re.compile(r"[\[(]\s*([^\])]+?)\s*[\])]\s*$")
 """A unit in brackets at the end of a header."""
+_UNNEEDED, _MOST_NAMES = ("", "other", "siemens", "width", "read"), 4
 _LEVELS = frozenset(
     ["compliance", "compl", "comp", "limit", "icc", "ilim", "ilimit", "icomp", "icompliance"]
 )
@@ -252,6 +253,8 @@ def pieces_of(path: Path, block: Block, number_: int, notes: Notes) -> list[Piec
         notes.left.append(f"column{_s(scarce)} {_names(block, scarce)} (nearly empty)")
     kept = {k: values for k, values in kept.items() if k not in scarce}
     groups = _grouped(path, block, kept, notes)
+    if groups:
+        _tell_unneeded(block, {k for group in groups for k in group[:4] if k is not None}, notes)
     found = []
     for time, volts, minus, amps, ohms in groups:
         for k in (time, volts, amps):
@@ -261,6 +264,23 @@ def pieces_of(path: Path, block: Block, number_: int, notes: Notes) -> list[Piec
             _possible(path, block, k, kept[k], most, unit)
         found += _rows_of(path, block, kept, (time, volts, minus, amps), ohms, number_, notes)
     return found
+
+
+def _tell_unneeded(block: Block, used: set[int], notes: Notes) -> None:
+    """Note the columns of numbers that a sweep does not need, such as a temperature."""
+    names = [
+        column.header
+        for k, column in enumerate(block.columns)
+        if (column.kind in _UNNEEDED or column.problem)
+        and k not in used
+        and column.header
+        and not column.words & _LEVELS
+        and any(number(row.cells[k]) is not None for row in block.rows if k < len(row.cells))
+    ]
+    if names:
+        more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
+        shown = ", ".join(names[:_MOST_NAMES]) + more
+        notes.left.append(f"column{_s(names)} {shown} (not needed)")
 
 
 def _check(path: Path, column: Column) -> None:
