@@ -441,3 +441,44 @@ def test_values_that_are_no_numbers_and_circles_without_neurons_are_refused(tmp_
         Network.from_nir(saved(circle, tmp_path / "circle.nir"))
     with pytest.raises(DataError, match="no file"):
         Network.from_nir(tmp_path / "nothing.nir")
+
+
+def test_a_delay_in_a_circle_adds_to_the_step_that_the_circle_takes(tmp_path):
+    """Against a loop of its own: neuron j hears itself and the others 1 + k_j steps later."""
+    rng = np.random.default_rng(1)
+    first, back, steps = rng.normal(size=(3, 3)), 0.8 * rng.normal(size=(3, 3)), (1, 2, 4)
+    nodes = {
+        "input": nir.Input(np.array([3])),
+        "w": nir.Linear(first),
+        "lif": nir.LIF(
+            tau=np.full(3, 5e-3),
+            r=np.full(3, 2.0),
+            v_leak=np.zeros(3),
+            v_threshold=np.full(3, 0.4),
+            v_reset=np.zeros(3),
+        ),
+        "delay": nir.Delay(1e-3 * np.array(steps)),
+        "back": nir.Linear(back),
+        "output": nir.Output(np.array([3])),
+    }
+    edges = [("input", "w"), ("w", "lif"), ("lif", "delay"), ("delay", "back"), ("back", "lif")]
+    graph = nir.NIRGraph(nodes=nodes, edges=[*edges, ("lif", "output")], type_check=False)
+    nir.write(tmp_path / "n.nir", graph)
+    network = Network.from_nir(tmp_path / "n.nir")
+    assert any("on top of the delays" in remark for remark in network.remarks)
+    x = (rng.random((3, 40, 3)) < 0.5).astype(float)
+
+    def heard_after(more: int) -> np.ndarray:
+        wanted = np.zeros((3, 40, 3))
+        for sample, found in zip(x, wanted, strict=True):
+            v = np.zeros(3)
+            for t, seen in enumerate(sample):
+                lags = [k + more for k in steps]
+                heard = [found[t - k, j] if t >= k else 0.0 for j, k in enumerate(lags)]
+                v = v + 0.2 * (-v + 2.0 * (first @ seen + back @ heard))
+                found[t] = v > 0.4
+                v = np.where(v > 0.4, 0.0, v)
+        return wanted
+
+    assert np.array_equal(network.spikes(x), heard_after(1))
+    assert not np.array_equal(network.spikes(x), heard_after(0))

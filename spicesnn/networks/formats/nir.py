@@ -256,13 +256,23 @@ def _network(
         )
 
     flattened = [name for name, node in nodes.items() if type(node).__name__ == "Flatten"]
-    if not flattened:
-        return _checked(built(made), nodes)
     try:
-        return _checked(built(made), nodes)
+        network = _checked(built(made), nodes)
+        if any(
+            isinstance(network.nodes.get(name), pop.Delay)
+            for stage in network.stages
+            if stage.recurrent
+            for name in stage.nodes
+        ):
+            remarks.append(
+                "a connection that closes a circle acts one time step later, on top of the delays"
+                " in the circle"
+            )
+            return built(made)
+        return network
     except InputError as first:
         # Some writers count the batch among the axes that Flatten numbers.
-        if any(int(nodes[name].start_dim) == 0 for name in flattened):
+        if not flattened or any(int(nodes[name].start_dim) == 0 for name in flattened):
             raise first from None
         shifted = {
             name: _flatten(nodes[name], 1) if name in flattened else node
