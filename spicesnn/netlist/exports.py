@@ -165,7 +165,7 @@ def _to_xyce(text: str) -> str:
         if card.startswith("*"):
             lines.append(card)
             continue
-        if word == ".save":
+        if word in (".save", ".nodeset"):  # a first guess of a sub-circuit is ngspice's own need
             continue
         if word == ".options":
             lines += _xyce_options(card)
