@@ -8,13 +8,21 @@ import os
 import random
 
 import pytest
-from hypothesis import core, is_hypothesis_test, settings
+from hypothesis import HealthCheck, core, is_hypothesis_test, settings
 
 _SEED = "SPICESNN_TEST_SEED"
 """How the processes of one run come to the same seed."""
 
-settings.register_profile("same", derandomize=True, database=None, print_blob=True)
-settings.register_profile("new", derandomize=False, database=None, print_blob=True)
+for _name, _same in (("same", True), ("new", False)):
+    # How long a draw takes says something of the machine, nothing of what is tested.
+    settings.register_profile(
+        _name,
+        derandomize=_same,
+        database=None,
+        print_blob=True,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
 
 
 def _slow(config):

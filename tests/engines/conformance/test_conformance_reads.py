@@ -17,7 +17,9 @@ from spicesnn.errors import InputError, SingularCircuitError
 
 LINEAR = linear_cases()
 FEW = settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 FIELDS = ("column_amps", "row_amps", "word_line_volts", "bit_line_volts")
 
