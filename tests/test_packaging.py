@@ -196,7 +196,7 @@ def test_an_installation_runs_every_command(environment, version, tmp_path):
     assert run("train", "xpue", "--engine", "ngspice", "--out", "run")["test_accuracy"] == 1.0
     assert run("infer", "run", "--engine", "nodal")["test_accuracy"] == 1.0
     assert len(run("netlist", "run", "--out", "decks")["decks"]) >= 1
-    assert Path(run("report", "run", "--out", "report.html")["report"]).name == "report.html"
+    assert Path(run("report", "run", "--out", "report")["report"]).name == "report.html"
     swept = (
         "sweep",
         "letters-3x3",
