@@ -10,6 +10,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 
@@ -239,6 +240,15 @@ def test_an_installation_runs_every_command(environment, version, tmp_path):
         "study", "ir-drop", "--set", "map.rows=8", "--set", "map.columns=8", "--out", "study"
     )["facts"]
     assert run("validate", "--lite", "--out", "validation")["ok"]
+    (work / "cell.lib").write_text(
+        ".subckt cell p n params: siemens=1e-4\ng1 p n value={siemens*v(p,n)}\n.ends cell\n"
+    )
+    imported = run("import", "cell.lib", "--dialect", "ngspice", "--out", "imported")
+    assert imported["max_value_error"] < 1e-9
+    np.savez(work / "network.npz", w0=np.eye(3), b0=np.zeros(3))
+    np.savez(work / "data.npz", x=np.eye(3) + 0.1, y=np.arange(3))
+    mapped = run("map", "network.npz", "--data", "data.npz", "--out", "mapped")
+    assert mapped["test_accuracy"] == 1.0
     assert run("train", "no-such-preset", expect=2)["kind"] == "UnknownNameError"
     assert run.seen == set(typer.main.get_command(app).commands)
     module = subprocess.run(
