@@ -40,7 +40,7 @@ class Ambient:
 
 def says_temperature(card: Card) -> bool:
     """Return whether a card of a test bench sets a temperature: that belongs to the device."""
-    return bool(_values(card, "temp") or _values(card, "tnom"))
+    return bool(_set_by(card))
 
 
 def ambient(bench: Sequence[Card], dialect: SpiceDialect) -> Ambient:
@@ -64,15 +64,13 @@ def told(bench: Sequence[Card], lines: Sequence[str], file: str) -> list[Card]:
     which counts in place of cards that say the same."""
     options = [line.partition(" ")[2].lower() for line in lines if line.startswith("option ")]
     cards = [card for text in options if says_temperature(card := Card(f".option {text}", file, 0))]
-    said = {name for card in cards for name in ("temp", "tnom") if _values(card, name)}
-    return [
-        *(
-            card
-            for card in bench
-            if not (names := {n for n in ("temp", "tnom") if _values(card, n)}) or names - said
-        ),
-        *cards,
-    ]
+    said = {name for card in cards for name in _set_by(card)}
+    return [*(card for card in bench if not (names := _set_by(card)) or names - said), *cards]
+
+
+def _set_by(card: Card) -> set[str]:
+    """Return which of both temperatures a card sets."""
+    return {name for name in ("temp", "tnom") if _values(card, name)}
 
 
 def _values(card: Card, name: str) -> list[str]:

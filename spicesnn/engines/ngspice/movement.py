@@ -108,9 +108,11 @@ def movement(
     gone = np.abs(states - start[:, None]).max(axis=1)
     usual = LARGEST_RANGE * np.asarray(device.state_scale)[:, None, None]
     span = np.minimum(high - low, np.maximum(usual, gone))
-    near = RESOLUTION * span[:, None]
-    around = np.stack([rates, rate(states - near), rate(states + near)])
-    defect = state_defect(time, states, around.min(axis=0), around.max(axis=0), start)
+    defect = state_defect(time, states, rates, rates, start)
+    if np.any(defect > LARGEST_DEFECT * span):  # what is not resolved may explain it
+        near = RESOLUTION * span[:, None]
+        around = np.stack([rates, rate(states - near), rate(states + near)])
+        defect = state_defect(time, states, around.min(axis=0), around.max(axis=0), start)
     errors = state_error(time, states, rate, rates, (low[:, None], high[:, None]))
     return Movement(defect / span, largest_state_error(errors, rates, float(time[-1]), span))
 
