@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from spicesnn.networks.converters import ADC, DAC
     from spicesnn.networks.hardware import Hardware
     from spicesnn.networks.learner import LearningNetwork
+    from spicesnn.networks.members import Inputs, Neurons
     from spicesnn.networks.network import Network
-    from spicesnn.networks.on_synapses import Inputs, Neurons
     from spicesnn.networks.periphery import Periphery
     from spicesnn.networks.projections import Projection
     from spicesnn.nonidealities.realised import Imperfections
@@ -39,11 +39,11 @@ _HOMES = {
     "ADC": "spicesnn.networks.converters",
     "DAC": "spicesnn.networks.converters",
     "Hardware": "spicesnn.networks.hardware",
-    "Inputs": "spicesnn.networks.on_synapses",
+    "Inputs": "spicesnn.networks.members",
     "LearningNetwork": "spicesnn.networks.learner",
     "Imperfections": "spicesnn.nonidealities.realised",
     "Network": "spicesnn.networks.network",
-    "Neurons": "spicesnn.networks.on_synapses",
+    "Neurons": "spicesnn.networks.members",
     "Periphery": "spicesnn.networks.periphery",
     "Projection": "spicesnn.networks.projections",
     "Crossbar": "spicesnn.crossbar.crossbar",

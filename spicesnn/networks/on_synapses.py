@@ -1,5 +1,5 @@
-"""Populations and projections whose weights stand on synapses: their topology, their synapses, and
-what they answer.
+"""Populations and projections whose weights stand on synapses: what these hold, and what they
+answer.
 
 The topology is a `Network`, which also computes the answers, with the synapses in place of the
 matrices. Everything is immutable: what changes makes another object."""
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -17,298 +17,28 @@ from numpy.typing import ArrayLike, NDArray
 from spicesnn.encoding.bernoulli import bernoulli
 from spicesnn.encoding.events import HIGHEST_MEAN, poisson_events, seed_words
 from spicesnn.errors import InputError
-from spicesnn.guesses import hinted
 from spicesnn.learning.metrics import NOBODY
 from spicesnn.networks import evaluate
-from spicesnn.networks.competing_samples import WholeSamples
-from spicesnn.networks.competition import CompetingConductanceLIF, CompetingLIF
-from spicesnn.networks.conductance_samples import ConductanceSamples
-from spicesnn.networks.decisions import Decision, LargestOutput, Votes
-from spicesnn.networks.layered_samples import LayeredSamples
+from spicesnn.networks.decisions import LargestOutput, Votes
 from spicesnn.networks.leaky_layers import LeakyLayers
+from spicesnn.networks.members import shape_of
 from spicesnn.networks.network import Network
-from spicesnn.networks.nodes import Embed, Node, Reshape, Shape, Values, Weighted, real
-from spicesnn.networks.populations import IF, LIF, Delay, Integrator, Population, State
-from spicesnn.networks.projections import AllToAll, Projection
-from spicesnn.networks.rules import ExSitu, SpikingBP
-from spicesnn.networks.rules.base import BatchRule, Labels, LocalRule, Memory, Rule
+from spicesnn.networks.nodes import Node, Shape, Values, Weighted, real
+from spicesnn.networks.populations import Population, State
+from spicesnn.networks.projections import Projection
+from spicesnn.networks.rules import ExSitu
+from spicesnn.networks.rules.base import Labels, Rule
+from spicesnn.networks.shown_whole import ShownWhole
 from spicesnn.networks.synapses import Energy, SynapseKind, Synapses
 
 _AT_ONCE, _PRESENTED_AT_ONCE, _VALUES_AT_ONCE = 256, 10_000, 20_000_000
 """Samples that are answered at once, step by step and compiled; values of outputs at once."""
-CODES = ("held", "spikes", "poisson", "events")
-"""Ways in which samples come in."""
-
-
-@hinted({}, dict.fromkeys(("n", "size", "neurons"), "shape=…"))
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Inputs:
-    """Where samples come in.
-
-    Attributes
-    ----------
-    shape : int or tuple of int
-        Of a sample, or of one time step of it.
-    code : "held", "spikes", "poisson" or "events"
-        A value that stands for the whole sample; spikes drawn in every step with a probability
-        proportional to it; the events of Poisson processes of a rate proportional to it, of which a
-        step can have several; or samples that have a time axis themselves.
-    probability : float
-        Of a spike in a step at value 1.
-    rate_hz : float
-        Of the events at value 1.
-    boost_hz : float
-        Added to it each time that a sample is shown again.
-    fewest_spikes, most_tries : int
-        A sample that the output answers with fewer spikes is shown again, up to so often; the last
-        time counts.
-    """
-
-    shape: int | Shape
-    code: str = "held"
-    probability: float = 0.3
-    rate_hz: float = 63.75
-    boost_hz: float = 32.0
-    fewest_spikes: int = 0
-    most_tries: int = 1
-
-    def __post_init__(self) -> None:
-        _check_shape("inputs", self.shape)
-        if self.code not in CODES:
-            raise InputError(f"inputs: code is {self.code!r}; expected one of: {', '.join(CODES)}")
-        if not (np.isfinite(self.rate_hz) and self.rate_hz > 0 and self.boost_hz >= 0):
-            raise InputError(
-                f"inputs: rate_hz is {self.rate_hz!r} and boost_hz {self.boost_hz!r}; expected a"
-                " rate above 0, and 0 or more"
-            )
-        if self.most_tries < 1 or self.fewest_spikes < 0:
-            raise InputError(
-                f"inputs: most_tries is {self.most_tries!r} and fewest_spikes"
-                f" {self.fewest_spikes!r}; expected 1 or more, and 0 or more"
-            )
-        if self.fewest_spikes and self.code != "poisson":
-            raise InputError(
-                f"inputs: fewest_spikes is {self.fewest_spikes}, and samples are shown again,"
-                f" brighter, only with code = poisson; expected 0 with code = {self.code}"
-            )
-        if not 0 < self.probability <= 1:
-            raise InputError(
-                f"inputs: probability is {self.probability!r}; expected a number above 0, at most 1"
-            )
-
-    @property
-    def tries(self) -> int:
-        """How often a sample is shown at most."""
-        return self.most_tries if self.fewest_spikes else 1
-
-    @property
-    def drawn(self) -> bool:
-        """Whether spikes are drawn, for values from 0 to 1."""
-        return self.code in ("spikes", "poisson")
-
-
-@hinted({}, {**dict.fromkeys(("n", "size", "neurons"), "shape=…"), "model": "kind=…"})
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Neurons:
-    """A population: its shape, and what its neurons are (a `Population`, or an activation for
-    networks without time)."""
-
-    shape: int | Shape
-    kind: Population | Node
-
-    def __post_init__(self) -> None:
-        _check_shape("neurons", self.shape)
-        if not isinstance(self.kind, Population | Node):
-            raise InputError(
-                f"neurons: kind is {self.kind!r:.60}; expected neurons such as LIF() of"
-                " spicesnn.networks.populations, or Activation('relu') of"
-                " spicesnn.networks.activations"
-            )
-
-
-def _check_shape(owner: str, shape: Any) -> None:
-    try:
-        sizes = np.atleast_1d(np.asarray(shape))
-    except ValueError:
-        sizes = np.zeros(0)
-    if sizes.dtype.kind not in "iu" or sizes.ndim != 1 or not sizes.size or np.any(sizes < 1):
-        raise InputError(
-            f"{owner}: shape is {shape!r:.60}; expected a number, or (channels, rows, columns)"
-        )
-
-
-def _shape(shape: int | Shape) -> Shape:
-    return (shape,) if isinstance(shape, int | np.integer) else tuple(shape)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class OnSynapses:
-    """Populations and projections; the attributes are those of
+class OnSynapses(ShownWhole):
+    """Populations and projections with their synapses; the attributes are those of
     `spicesnn.networks.learner.LearningNetwork`."""
-
-    inputs: Mapping[str, Inputs]
-    populations: Mapping[str, Neurons]
-    projections: tuple[Projection, ...]
-    output: str = ""
-    decision: Decision = field(default_factory=LargestOutput)
-    dt_s: float = 1e-3
-    rest_s: float = 0.0
-    steps: int = 100
-    answer_steps: int = 0
-    synapses: Mapping[str, Synapses] = field(default_factory=dict)
-    lasting: Mapping[str, State] = field(default_factory=dict)
-    memory: Mapping[str, Memory] = field(default_factory=dict)
-    classes: tuple[Any, ...] | None = None
-    answered: NDArray[np.int16] | None = None
-    counted: Mapping[str, float] = field(default_factory=dict)
-    topology: Network = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "projections", tuple(self.projections))
-        if len(self.inputs) != 1:
-            raise InputError(
-                f"a network with the inputs {', '.join(self.inputs) or 'none'}; expected one"
-            )
-        if not self.populations:
-            raise InputError("a network without populations; expected one or more")
-        if not self.output:
-            object.__setattr__(self, "output", list(self.populations)[-1])
-        names = [p.name for p in self.projections]
-        if len(set(names)) != len(names):
-            raise InputError(
-                f"two projections {next(n for n in names if names.count(n) > 1)}; expected one from"
-                " a population to another"
-            )
-        for projection in self.projections:
-            if projection.rule is not None and projection.synapses is not None:
-                projection.rule.check(projection.name, projection.synapses)
-        object.__setattr__(self, "topology", self._built())
-        self._check_rules()
-
-    # -- its shape -------------------------------------------------------------------------------
-
-    @property
-    def source(self) -> str:
-        """Name of the inputs."""
-        return next(iter(self.inputs))
-
-    def shape_of(self, name: str) -> Shape:
-        """Shape of a population, or of the inputs."""
-        entry = self.inputs.get(name) or self.populations.get(name)
-        if entry is None:
-            raise InputError(
-                f"there is no population {name!r}; there are:"
-                f" {', '.join([*self.inputs, *self.populations])}"
-            )
-        return _shape(entry.shape)
-
-    def lines_of(self, projection: Projection) -> Shape:
-        """Shape of what reaches a projection's weights: its source, once for each of several
-        delays."""
-        shape = self.shape_of(projection.source)
-        return (
-            (len(projection.delays_s) * math.prod(shape),)
-            if len(projection.delays_s) > 1
-            else shape
-        )
-
-    def projection(self, name: str) -> Projection:
-        """A projection by its name, ``source>target``."""
-        for entry in self.projections:
-            if entry.name == name:
-                return entry
-        raise InputError(
-            f"there is no projection {name!r}; there are:"
-            f" {', '.join(p.name for p in self.projections)}"
-        )
-
-    def hears_events(self, projection: Projection) -> bool:
-        """Whether what reaches a projection's weights counts events, of which a time step can have
-        several."""
-        entry = self.inputs.get(projection.source)
-        return entry is not None and entry.code in ("poisson", "events")
-
-    @property
-    def plastic(self) -> tuple[Projection, ...]:
-        """The projections that learn."""
-        return tuple(p for p in self.projections if p.rule is not None)
-
-    def _built(self) -> Network:
-        nodes: dict[str, Node | Population] = {}
-        edges: list[tuple[str, str]] = []
-        for name, entry in self.populations.items():
-            nodes[name] = entry.kind
-        for projection in self.projections:
-            lines, target = self.lines_of(projection), self.shape_of(projection.target)
-            rows, outputs = projection.connection.matrix(lines, target)
-            made = self.synapses.get(projection.name)
-            weights = (
-                made.weights if made is not None else np.zeros((rows, outputs)) if rows else None
-            )
-            node = projection.connection.node(lines, target, weights)
-            nodes[projection.name] = node
-            edges += [(begin, projection.name) for begin in self._delayed(projection, nodes, edges)]
-            edges.append((projection.name, projection.target))
-        return Network(
-            nodes=nodes,
-            edges=tuple(edges),
-            input_shape=self.shape_of(self.source),
-            output=self.output,
-            source=self.source,
-            sink=f"{self.output} out",
-            dt_s=self.dt_s,
-            steps=self.steps,
-        )
-
-    def _delayed(
-        self,
-        projection: Projection,
-        nodes: dict[str, Node | Population],
-        edges: list[tuple[str, str]],
-    ) -> list[str]:
-        """What a projection listens to: its source, or its source some time ago."""
-        delays, found = projection.delays_s, []
-        count = math.prod(self.shape_of(projection.source))
-        for k, seconds in enumerate(delays):
-            name = f"{projection.name} after {seconds:g} s ({k})"
-            nodes[name] = Delay(seconds=seconds)
-            edges.append((projection.source, name))
-            if len(delays) > 1:
-                flat, placed = f"{name} flat", f"{name} placed"
-                nodes[flat], nodes[placed] = (
-                    Reshape((-1,)),
-                    Embed(0, k * count, count * len(delays)),
-                )
-                edges += [(name, flat), (flat, placed)]
-                name = placed
-            found.append(name)
-        return found or [projection.source]
-
-    def _check_rules(self) -> None:
-        local = [p for p in self.plastic if isinstance(p.rule, LocalRule)]
-        if local and not self.topology.temporal:
-            raise InputError(
-                f"{local[0].name}: the rule {local[0].rule.name!r} learns from spikes in time; "  # type: ignore[union-attr]
-                "give a population that lives in time steps"
-            )
-        for entry in local:
-            if (
-                not isinstance(self.topology.nodes[entry.name], Weighted)
-                or entry.connection.name != "dense"
-            ):
-                raise InputError(
-                    f"{entry.name}: the rule {entry.rule.name!r} needs one synapse between two neurons, "  # type: ignore[union-attr]
-                    f"which a {entry.connection.name} projection has not"
-                )
-        if len({id(p.rule) for p in self.plastic if isinstance(p.rule, BatchRule)}) > 1:
-            raise InputError(
-                "several rules that learn from a batch; give the projections the same one"
-            )
-
-    @property
-    def batch_rule(self) -> BatchRule | None:
-        """The rule that learns from batches, if there is one."""
-        return next((p.rule for p in self.plastic if isinstance(p.rule, BatchRule)), None)
 
     # -- fresh, and what it holds ----------------------------------------------------------------
 
@@ -336,7 +66,7 @@ class OnSynapses:
         lasting = {}
         for name, entry in self.populations.items():
             if isinstance(entry.kind, Population) and entry.kind.lasting:
-                state = entry.kind.initial(1, _shape(entry.shape))
+                state = entry.kind.initial(1, shape_of(entry.shape))
                 lasting[name] = tuple(state[k] for k in entry.kind.lasting)
         fresh = replace(self, synapses=made, lasting=lasting, memory={})
         if rule is None or not (memory := rule.begun(fresh, drawn)):
@@ -630,118 +360,6 @@ class OnSynapses:
         held[:, -1] = trace.outputs
         values[self.output] = held
         return values, leaky.joule(trace)
-
-    @property
-    def layered(self) -> bool:
-        """Whether spiking populations stand one behind the other, whose samples are computed
-        whole."""
-        return self.layered_samples() is not None or self.leaky_layers() is not None
-
-    def layered_samples(self, steps: int = 0) -> LayeredSamples | None:
-        """What shows whole samples of so many time steps (those of learning if left out) compiled,
-        where populations of integrate-and-fire neurons stand one behind the other."""
-        entry, chain = self.inputs[self.source], self._chain()
-        kinds = [self.populations[p.target].kind for p in chain]
-        cells = [self.synapses.get(p.name) for p in chain]
-        rules = {id(p.rule): p.rule for p in chain}
-        if (
-            not chain
-            or entry.code != "spikes"
-            or any(p.connection != AllToAll() for p in chain)
-            or not all(isinstance(kind, IF) and kind.plain for kind in kinds)
-            or any(each is None for each in cells)
-        ):
-            return None
-        rule = chain[0].rule if len(rules) == 1 else None
-        return LayeredSamples(
-            names=tuple(p.name for p in chain),
-            populations=tuple(kind for kind in kinds if isinstance(kind, IF)),
-            cells=tuple(each for each in cells if each is not None),
-            rule=rule if type(rule) is SpikingBP else None,
-            probability=entry.probability,
-            steps=steps or self.steps,
-        )
-
-    def leaky_layers(self, steps: int = 0) -> LeakyLayers | None:
-        """What computes whole batches of so many time steps (those of learning if left out), where
-        held inputs reach populations of leaky neurons one behind the other, and a membrane that
-        adds up at last."""
-        chain, steps = self._chain(), steps or self.steps
-        kinds = [self.populations[p.target].kind for p in chain]
-        cells = [self.synapses[p.name] for p in chain if p.name in self.synapses]
-        hidden = [kind for kind in kinds[:-1] if type(kind) is LIF and kind.plain]
-        last = kinds[-1] if kinds else None
-        if (
-            len(chain) < 2
-            or len(cells) < len(chain)
-            or self.inputs[self.source].code != "held"
-            or len(hidden) < len(chain) - 1
-            or not (type(last) is Integrator and last.plain)
-            or any(self.dt_s > float(kind.tau) for kind in hidden)
-        ):
-            return None
-        return LeakyLayers(
-            names=tuple(p.name for p in chain),
-            cells=tuple(cells),
-            biased=tuple(bool(getattr(p.connection, "bias", False)) for p in chain),
-            decays=tuple(1.0 - self.dt_s / float(kind.tau) for kind in hidden),
-            gain=float(last.r) * steps,
-            steps=steps,
-        )
-
-    def _chain(self) -> list[Projection]:
-        """Dense projections without delays from the inputs to the output, one behind the other,
-        where there are no others; else none."""
-        chain, at = list[Projection](), self.output
-        while at != self.source and len(chain) < len(self.projections):
-            into = [p for p in self.projections if p.target == at]
-            if len(into) != 1 or type(into[0].connection) is not AllToAll or into[0].delays_s:
-                return []
-            chain.insert(0, into[0])
-            at = into[0].source
-        return chain if at == self.source and len(chain) == len(self.projections) else []
-
-    def whole_samples(self, steps: int = 0) -> WholeSamples | ConductanceSamples | None:
-        """What shows whole samples of so many time steps (those of learning if left out) compiled,
-        where one competing population hears the inputs alone as spikes."""
-        entry, population = self.inputs[self.source], self.populations[self.output].kind
-        projection = self.projections[0]
-        cells = self.synapses.get(projection.name)
-        if (
-            len(self.projections) > 1
-            or (projection.source, projection.target) != (self.source, self.output)
-            or projection.connection != AllToAll()
-            or projection.delays_s
-            or cells is None
-        ):
-            return None
-        if entry.code == "poisson" and type(population) is CompetingConductanceLIF:
-            (theta,) = self.lasting[self.output]
-            return ConductanceSamples(
-                population=population,
-                cells=cells,
-                rule=projection.rule,
-                theta=theta.reshape(-1),
-                rate_hz=entry.rate_hz,
-                boost_hz=entry.boost_hz,
-                fewest_spikes=entry.fewest_spikes,
-                most_tries=entry.most_tries,
-                steps=steps or self.steps,
-                dt_s=self.dt_s,
-                rest_s=self.rest_s,
-            )
-        if entry.code != "spikes" or type(population) is not CompetingLIF:
-            return None
-        (factor,) = self.lasting[self.output]
-        return WholeSamples(
-            population=population,
-            cells=cells,
-            rule=projection.rule,
-            factor=factor.reshape(-1),
-            probability=entry.probability,
-            steps=steps or self.steps,
-            dt_s=self.dt_s,
-        )
 
     def products(
         self, rng: np.random.Generator, tally: list[float] | None = None

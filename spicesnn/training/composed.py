@@ -22,8 +22,8 @@ from spicesnn.learning.votes import while_learning
 from spicesnn.networks.decisions import DECISIONS, Decision, Votes
 from spicesnn.networks.hardware import Hardware
 from spicesnn.networks.learner import LearningNetwork
+from spicesnn.networks.members import Inputs
 from spicesnn.networks.nodes import Weighted
-from spicesnn.networks.on_synapses import Inputs
 from spicesnn.networks.rules import ExSitu, Rule, Tuning
 from spicesnn.networks.rules.batch import seen
 from spicesnn.networks.synapses import (

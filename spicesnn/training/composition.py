@@ -16,8 +16,8 @@ from spicesnn.learning.manhattan import RandomSubset
 from spicesnn.learning.spikes import design
 from spicesnn.networks import competition, populations
 from spicesnn.networks.activations import FUNCTIONS, Activation
+from spicesnn.networks.members import Neurons
 from spicesnn.networks.nodes import Node
-from spicesnn.networks.on_synapses import Neurons
 from spicesnn.networks.populations import Population
 from spicesnn.networks.projections import (
     AllToAll,

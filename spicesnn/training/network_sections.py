@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from spicesnn.crossbar.mapping import COLUMNS
 from spicesnn.learning.deformation import Deformation
 from spicesnn.networks.decisions import DECISIONS
-from spicesnn.networks.on_synapses import CODES
+from spicesnn.networks.members import CODES
 from spicesnn.options import Section, option
 from spicesnn.training.images import MNIST_EDGE
 from spicesnn.training.tile_wires import TileWires

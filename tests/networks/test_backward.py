@@ -18,9 +18,9 @@ from spicesnn.networks.activations import (
 )
 from spicesnn.networks.competition import CompetingLIF
 from spicesnn.networks.learner import LearningNetwork
+from spicesnn.networks.members import Inputs, Neurons
 from spicesnn.networks.network import Network
 from spicesnn.networks.nodes import Dense, Part, Reduced, Repeated, Reshape
-from spicesnn.networks.on_synapses import Inputs, Neurons
 from spicesnn.networks.populations import IF, LI, LIF, CubaLI, CubaLIF, Integrator
 from spicesnn.networks.projections import AllToAll, Kernels, Lateral, Pool, Projection
 from spicesnn.networks.synapses import Ideal

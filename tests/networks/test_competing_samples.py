@@ -10,7 +10,7 @@ from spicesnn.encoding.events import draw, seed_words
 from spicesnn.networks.competition import CompetingLIF
 from spicesnn.networks.decisions import Votes
 from spicesnn.networks.learner import LearningNetwork
-from spicesnn.networks.on_synapses import Inputs, Neurons
+from spicesnn.networks.members import Inputs, Neurons
 from spicesnn.networks.presenting import _Show
 from spicesnn.networks.projections import Projection
 from spicesnn.networks.rules import LastSpikeSTDP, TraceSTDP

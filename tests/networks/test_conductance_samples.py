@@ -15,7 +15,7 @@ from spicesnn.networks.competition import CompetingConductanceLIF
 from spicesnn.networks.conductance_samples import ConductanceSamples
 from spicesnn.networks.decisions import Votes
 from spicesnn.networks.learner import LearningNetwork
-from spicesnn.networks.on_synapses import Inputs, Neurons
+from spicesnn.networks.members import Inputs, Neurons
 from spicesnn.networks.projections import Projection
 from spicesnn.networks.rules import LastSpikeSTDP, TraceSTDP
 from spicesnn.networks.synapses import Ideal, Levels, PulseMap

@@ -11,7 +11,7 @@ from spicesnn.crossbar.noise import CycleToCycle, TelegraphNoise
 from spicesnn.errors import InputError
 from spicesnn.networks.decisions import MostSpikes
 from spicesnn.networks.learner import LearningNetwork
-from spicesnn.networks.on_synapses import Inputs, Neurons
+from spicesnn.networks.members import Inputs, Neurons
 from spicesnn.networks.populations import IF
 from spicesnn.networks.projections import AllToAll, Projection
 from spicesnn.networks.rules import SpikingBP

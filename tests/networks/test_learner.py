@@ -10,7 +10,7 @@ from spicesnn.networks.activations import Activation
 from spicesnn.networks.competition import CompetingLIF
 from spicesnn.networks.decisions import FirstSpike, LargestOutput, MostSpikes, Votes
 from spicesnn.networks.learner import LearningNetwork
-from spicesnn.networks.on_synapses import Inputs, Neurons
+from spicesnn.networks.members import Inputs, Neurons
 from spicesnn.networks.populations import IF, LIF, Integrator
 from spicesnn.networks.presenting import _Show
 from spicesnn.networks.projections import AllToAll, Kernels, Lateral, OneToOne, Pool, Projection

@@ -15,7 +15,7 @@ from spicesnn.networks.activations import Activation
 from spicesnn.networks.competition import CompetingLIF
 from spicesnn.networks.decisions import MostSpikes
 from spicesnn.networks.learner import LearningNetwork
-from spicesnn.networks.on_synapses import Inputs, Neurons
+from spicesnn.networks.members import Inputs, Neurons
 from spicesnn.networks.populations import IF, LI, LIF
 from spicesnn.networks.projections import AllToAll, Projection
 from spicesnn.networks.rules import (

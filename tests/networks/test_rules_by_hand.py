@@ -10,7 +10,7 @@ import spicesnn as sn
 from spicesnn.networks.activations import Activation
 from spicesnn.networks.decisions import FirstSpike, LargestOutput, MostSpikes, Votes
 from spicesnn.networks.learner import LearningNetwork
-from spicesnn.networks.on_synapses import Inputs, Neurons
+from spicesnn.networks.members import Inputs, Neurons
 from spicesnn.networks.populations import IF, LI
 from spicesnn.networks.projections import AllToAll, Projection
 from spicesnn.networks.rules import (
