@@ -10,7 +10,14 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from spicesnn.devices.instruments.cells import Row, clock_seconds, number, status_word, with_unit
+from spicesnn.devices.instruments.cells import (
+    Row,
+    clock_seconds,
+    flagged,
+    number,
+    status_word,
+    with_unit,
+)
 from spicesnn.devices.instruments.headers import Column, is_unit, scale_of, with_unit_row
 from spicesnn.errors import DataError
 
@@ -22,6 +29,8 @@ _SEPARATOR = re.compile(
 _KEY_VALUE = re.compile(r"^[^:=]{1,60}[:=].*$")
 _EASY = "dataname", "datavalue"
 _SOURCE_METER = ("volts", "amps", "ohms", "time", "status")
+_SHOWN = 8
+"""Headers in a message."""
 _BARE = {2: ("volts", "amps"), 3: ("time", "volts", "amps")}
 
 
@@ -50,6 +59,13 @@ class Block:
     line: int
 
     @property
+    def names(self) -> str:
+        """The headers, the first of them where they are many."""
+        shown = [column.header or "(no header)" for column in self.columns[:_SHOWN]]
+        more = len(self.columns) - len(shown)
+        return ", ".join(shown) + (f" and {more} more" if more else "")
+
+    @property
     def kinds(self) -> set[str]:
         """What its columns hold."""
         return {column.kind for column in self.columns}
@@ -69,6 +85,7 @@ def _value_like(text: str) -> bool:
         is_value(text)
         or status_word(text) is not None
         or with_unit(text) is not None
+        or flagged(text) is not None
         or clock_seconds(text) is not None
     )
 
@@ -209,10 +226,10 @@ def _heading(
 ) -> tuple[tuple[list[Column], int] | None, list[Row]]:
     """Return the columns and line of the last row of headers in some lines of text, and the other
     lines; units from the row below."""
-    for k in range(len(texts) - 1, -1, -1):
+    for k in range(len(texts) - 1, max(len(texts) - 5, -1), -1):
         columns = _header(texts[k], easy)
         below = texts[k + 1 :]
-        if columns is None or len(below) > 3:
+        if columns is None:
             continue
         units_only = all(is_unit(cell) for cell in texts[k].cells if cell) and all(
             column.unit or column.kind for column in columns
@@ -263,10 +280,9 @@ def _continue(path: Path, blocks: list[Block], texts: list[Row], row: Row) -> No
         if not (
             text.remark or _SEPARATOR.match(line) or (_KEY_VALUE.match(line) and len(row.cells) > 1)
         ):
-            names = ", ".join(column.header for column in blocks[-1].columns)
             raise DataError(
                 f"{path}, line {text.line}: {line!r:.60} among measurements is no row of numbers;"
-                f" expected {names}"
+                f" expected {blocks[-1].names}"
             )
 
 

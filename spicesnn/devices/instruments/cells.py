@@ -76,6 +76,8 @@ _LOST = {
     "error",
     "?",
 }
+_FLAGGED = re.compile(r"([NC])\s+([+-]?[0-9.].*)$")
+"""A number with a unit and, in front, whether the compliance acts (C) or not (N)."""
 _STATUS_WORD = re.compile(r"([NTCVXFGSDUWE])([A-H])([IVRT])([+-][0-9.]+(?:[eE][+-]?[0-9]+)?)$")
 """A number with the status in front, as parameter analysers send it: normal, compliance, …;
 channel; current or voltage."""
@@ -134,6 +136,12 @@ def with_unit(text: str) -> tuple[float, str] | None:
     found = _WITH_UNIT.match(text.replace("−", "-"))
     value = None if found is None else number(found[1])
     return None if found is None or value is None else (value, found[2])
+
+
+def flagged(text: str) -> tuple[str, str] | None:
+    """Return the flag of a cell such as ``C 5.0008 uA``, and the number with its unit, or None."""
+    found = _FLAGGED.match(text)
+    return None if found is None or with_unit(found[2]) is None else (found[1], found[2])
 
 
 def status_word(text: str) -> tuple[str, str, str, float] | None:
@@ -237,7 +245,9 @@ def _delimiter(lines: list[str]) -> str:
                 continue
             cells = line.replace('"', "").split(delimiter or None)
             count = sum(
-                number(cell.strip()) is not None or with_unit(cell.strip()) is not None
+                number(cell.strip()) is not None
+                or with_unit(cell.strip()) is not None
+                or flagged(cell.strip()) is not None
                 for cell in cells
                 if cell.strip()
             )

@@ -28,15 +28,15 @@ _NAMES = {
         "pulse pulses n number index no nr # count sample samples point points item nummer"
         " pulsenumber id# row"
     ),
-    "cycle": "cycle cycles loop loops run sweep repeat repetition iteration zyklus cyc trial",
+    "cycle": "cycle cycles loop loops run sweep repeat repetition iteration zyklus cyc trial scan scans",
     "status": "status compliance compl flag comp incompliance overload limit icc ilim ilimit icomp"
     " icompliance",
-    "cell": "wordline bitline wl bl device cell dut# die",
+    "cell": "wordline bitline wl bl device cell dut# die chip wafer",
     "kind": "tag readtag type operation direction polarity",
     "other": (
         "power p temperature temp date log ln log10 ratio density noise std stdev error sigma range"
         " delay charge q energy capacitance c math unit digits terminal origin questionable comment"
-        " comments remark remarks rate gain offset lrs hrs imax vset_ max min"
+        " comments remark remarks rate gain offset lrs hrs imax vset_ max min cv median variance rmse"
     ),
 }
 _KINDS = {name: kind for kind, names in _NAMES.items() for name in names.split()}
@@ -60,8 +60,18 @@ _PLACES = frozenset(
     _words(
         "anode cathode drain source gate bulk sub substrate top bottom te be d s g b ds gs dut mem"
         " smu ch channel a k hi lo plus minus input output in out tot electrode device leak leakage"
+        " row col column wl bl sl we re ce"
     )
 )
+_NUMBERED = frozenset(_words("smu ch channel we re ce"))
+"""Places whose number is part of their name: SMU1, WE(1)."""
+_NAMED_BY_ID = frozenset(
+    _words(
+        "device dut cell chip die wafer sample electrode cycle run sweep loop scan pulse test"
+        " experiment measurement session batch"
+    )
+)
+"""What an *id* behind it names (device_id); alone, Id is the current of a drain."""
 _PLAIN = frozenset(
     _words(
         "meas measured sense sensed force forced source set reset applied prog programmed nominal"
@@ -417,10 +427,12 @@ def _meaning(words: list[str], name: str) -> tuple[str, str, tuple[int, ...], in
     for k, word in enumerate(words):
         before = words[k - 1] if k else ""
         if word.isdigit():
-            if before in ("smu", "ch", "channel"):
+            if before in _NUMBERED:
                 place += word
             else:
                 numbers.append(int(word))
+        elif word == "id" and before in _NAMED_BY_ID:
+            kinds = kinds or ["number"]
         elif re.fullmatch(r"[a-h][vi]", word) and len(words) <= 2:
             kinds, place = [*kinds, "volts" if word[1] == "v" else "amps"], word[0]
         elif word in _KINDS and not (letters and word in _PLACES) and word not in ("set", "reset"):

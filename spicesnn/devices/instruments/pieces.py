@@ -15,6 +15,7 @@ from spicesnn.arrays import Floats
 from spicesnn.devices.instruments.blocks import Block
 from spicesnn.devices.instruments.cells import (
     clock_seconds,
+    flagged,
     is_numeric,
     number,
     status_word,
@@ -27,7 +28,7 @@ from spicesnn.units import render
 
 _UNIT = re.compile(r"[\[(]\s*([^\])]+?)\s*[\])]\s*$")
 """A unit in brackets at the end of a header."""
-_UNNEEDED, _MOST_NAMES = ("", "other", "siemens", "width", "read"), 4
+_UNNEEDED, _MOST_NAMES = ("", "other", "siemens", "ohms", "width", "read"), 4
 _LEVELS = frozenset(
     ["compliance", "compl", "comp", "limit", "icc", "ilim", "ilimit", "icomp", "icompliance"]
 )
@@ -46,6 +47,9 @@ _PARTNERS = {
 }
 _SAME = 2e-4
 """Relative difference from which on two columns are not the same numbers printed twice."""
+_FOLLOWS = 0.1
+"""A measured voltage is that of a programmed one where half of it lies within this fraction of its
+range."""
 _LEAK = 0.05
 """Two electrodes' currents add up to less than this fraction of one of them."""
 _MOST_VOLTS, _MOST_AMPS = 100.0, 10.0
@@ -192,6 +196,10 @@ def _odd(cell: str, column: Column) -> tuple[float, bool, bool, bool]:
     word = status_word(cell)
     if word is not None:
         return word[3] * column.scale, word[3] != word[3], False, word[0] == "C"
+    held = flagged(cell)
+    if held is not None:
+        value, lost, wrong, _ = _odd(held[1], column)
+        return value, lost, wrong, held[0] == "C"
     united = with_unit(cell)
     scale = None if united is None or not column.kind else scale_of(united[1], column.kind)
     if united is not None and scale is not None:
@@ -204,7 +212,6 @@ def check_row_widths(path: Path, block: Block) -> None:
     """Raise `DataError` for a row with more cells than headers, or with so few that it cannot be
     whole; empty trailing cells do not count."""
     width = len(block.columns)
-    names = ", ".join(column.header or "(no header)" for column in block.columns)
     for row in block.rows:
         cells = list(row.cells)
         while len(cells) > 1 and not cells[-1]:
@@ -216,7 +223,7 @@ def check_row_widths(path: Path, block: Block) -> None:
                 else ""
             )
             raise DataError(
-                f"{path}, line {row.line}: {len(cells)} cells; expected {width} ({names}){hint}"
+                f"{path}, line {row.line}: {len(cells)} cells; expected {width} ({block.names}){hint}"
             )
 
 
@@ -275,7 +282,11 @@ def _tell_unneeded(block: Block, used: set[int], notes: Notes) -> None:
         and k not in used
         and column.header
         and not column.words & _LEVELS
-        and any(number(row.cells[k]) is not None for row in block.rows if k < len(row.cells))
+        and any(
+            number(row.cells[k]) is not None or with_unit(row.cells[k]) is not None
+            for row in block.rows
+            if k < len(row.cells)
+        )
     ]
     if names:
         more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
@@ -335,7 +346,8 @@ def _s(things: Sequence[Any]) -> str:
     return "s" if len(things) > 1 else ""
 
 
-def _varies(values: Floats) -> bool:
+def varies(values: Floats) -> bool:
+    """Return whether some finite values differ by more than rounding."""
     finite = values[np.isfinite(values)]
     return bool(
         finite.size > 1 and np.ptp(finite) > 1e-6 * max(float(np.max(np.abs(finite))), 1e-12)
@@ -359,7 +371,7 @@ def _grouped(
             notes.read.append(f"currents are voltage over {columns[amps[0]].header}")
     times = [k for k in kept if columns[k].kind == "time"]
     relative = [k for k in times if columns[k].words & {"relative", "rel", "elapsed"}]
-    times = relative or [k for k in times if _varies(kept[k].si)] or times
+    times = relative or [k for k in times if varies(kept[k].si)] or times
     if len({columns[k].place for k in times}) > 1 and len(volts) == 1:
         same = [k for k in times if columns[k].place == columns[volts[0]].place]
         times = same or times
@@ -375,7 +387,7 @@ def _grouped(
             k
             for k in volts
             if k != pairs[0][1]
-            and _varies(kept[k].si)
+            and varies(kept[k].si)
             and not _same(kept[k].si, kept[pairs[0][1]].si)
         ]
         if others:
@@ -394,13 +406,14 @@ def _voltages(
     not 0."""
     columns = block.columns
     volts = [k for k in kept if columns[k].kind == "volts"]
+    volts = _without_programmed(block, volts, kept, notes)
     drains = {columns[k].place for k in kept} & {"drain", "d"}
     places = {
         k: "" if columns[k].place == "source" and not drains else columns[k].place for k in volts
     }
     minus = None
     if len(set(places.values())) > 1:
-        moving = [k for k in volts if _varies(kept[k].si)] or volts[:1]
+        moving = [k for k in volts if varies(kept[k].si)] or volts[:1]
         first = places[moving[0]]
         partner = _PARTNERS.get(first, "")
         for place in dict.fromkeys(places[k] for k in moving):
@@ -427,6 +440,31 @@ def _voltages(
                 notes.left.append(f"column {columns[k].header} ({level:.4g} V)")
         volts = [k for k in volts if places[k] == first]
     return _preferred(block, volts, notes, "voltages", kept), minus
+
+
+def _without_programmed(
+    block: Block, volts: list[int], kept: dict[int, Values], notes: Notes
+) -> list[int]:
+    """Return the voltages without a programmed one of no electrode that a measured one of an
+    electrode follows."""
+    columns, gone = block.columns, []
+    for k in volts:
+        if columns[k].measured >= 0 or columns[k].place:
+            continue
+        span = float(np.ptp(kept[k].si[np.isfinite(kept[k].si)]))
+        followed = [
+            j
+            for j in volts
+            if columns[j].place
+            and columns[j].measured >= 0
+            and float(np.nanmedian(np.abs(kept[j].si - kept[k].si))) < _FOLLOWS * span
+        ]
+        if len(followed) == 1:
+            notes.left.append(
+                f"column {columns[k].header} (programmed; {columns[followed[0]].header} is there)"
+            )
+            gone.append(k)
+    return [k for k in volts if k not in gone]
 
 
 def _currents(
@@ -533,7 +571,7 @@ def _distinct(
         amps, why = kept[k].si, ""
         for _, first_v, _, first, _ in chosen:
             ours = kept[first].si
-            if v != first_v and not _varies(kept[v].si) and _varies(kept[first_v].si):
+            if v != first_v and not varies(kept[v].si) and varies(kept[first_v].si):
                 why = "another electrode"
             elif (
                 _same(ours, amps)
@@ -598,10 +636,9 @@ def _rows_of(
                 row = block.rows[r]
                 cell = row.cells[k] if k < len(row.cells) else ""
                 if k >= len(row.cells):
-                    names = ", ".join(column.header for column in block.columns)
                     raise DataError(
                         f"{path}, line {row.line}: {len(row.cells)} cells; expected"
-                        f" {len(block.columns)} ({names})"
+                        f" {len(block.columns)} ({block.names})"
                     )
                 raise DataError(
                     f"{path}, line {row.line}: {cell!r:.40} in column {block.columns[k].header} is"

@@ -4,7 +4,7 @@ over pulse numbers."""
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from spicesnn.arrays import Floats
 from spicesnn.devices.instruments.blocks import Block
 from spicesnn.devices.instruments.cells import number, with_unit
 from spicesnn.devices.instruments.headers import Column, scale_of
-from spicesnn.devices.instruments.pieces import Notes, Values, check_row_widths
+from spicesnn.devices.instruments.pieces import Notes, Values, check_row_widths, varies
 from spicesnn.devices.instruments.reading import left_out
 from spicesnn.errors import DataError
 from spicesnn.units import render
@@ -35,6 +35,11 @@ _CHANGES = re.compile(
     r"(?i)[Δδ∆]|(?<![a-z])(?:delta|d)[ _-]?g(?![a-z])|(?<![a-z])(?:change|increment)"
 )
 """Names of a column of differences."""
+_APPLIED, _COUNTS = (
+    frozenset(["applied", "pulses", "repeats", "repetitions"]),
+    frozenset(["num", "number", "n", "count", "no", "nr", "repeats", "repetitions"]),
+)
+"""Words of a column that counts the pulses of a row."""
 _UP = {
     "set",
     "ltp",
@@ -116,6 +121,14 @@ def read_train(path: Path, blocks: list[Block], notes: Notes, v_read: float | No
     if volts is None or width is None or not _conductances(block):
         return None
     which = _conductances(block)
+    _one_pulse_a_row(path, block)
+    block = _with_read_column(path, block, volts)
+    if len(which) > 1:
+        notes.left.append(
+            f"column{'s' if len(which) > 2 else ''} "
+            + ", ".join(block.columns[k].header for k in which[1:])
+            + " (further readings)"
+        )
     if block.columns[which[0]].kind == "amps" and not block.columns[volts].words & {
         "pulse",
         "amplitude",
@@ -157,6 +170,55 @@ def read_train(path: Path, blocks: list[Block], notes: Notes, v_read: float | No
     return Train(
         volts=v, width_s=w, siemens=siemens, remarks=("; ".join(notes.read), left_out(notes))
     )
+
+
+def _one_pulse_a_row(path: Path, block: Block) -> None:
+    """Refuse rows that stand for several pulses each.
+
+    Raises
+    ------
+    DataError
+        A column that counts the applied pulses has another number than 1; the message names the
+        line.
+    """
+    for k, column in enumerate(block.columns):
+        if not column.words & _APPLIED or not column.words & _COUNTS or column.kind == "volts":
+            continue
+        counts = Values.of(block, k).si
+        odd = np.isfinite(counts) & (counts != 1.0) & (counts != 0.0)
+        counter = bool(np.all(np.diff(counts[np.isfinite(counts)]) > 0.0))
+        if odd.any() and not counter:
+            r = int(np.argmax(odd))
+            raise DataError(
+                f"{path}, line {block.rows[r].line}: {column.header} is {counts[r]:g}, and a train"
+                " has one pulse a row. Where the device rests between the pulses of a row, write"
+                " their widths together as one and leave the column out"
+            )
+
+
+def _with_read_column(path: Path, block: Block, volts: int) -> Block:
+    """Return a table whose second voltage, a constant one that was measured beside pulses, is the
+    read voltage.
+
+    Raises
+    ------
+    DataError
+        Several voltages, and no name that says which is the pulse's.
+    """
+    others = [k for k, c in enumerate(block.columns) if c.kind == "volts" and k != volts]
+    if not others or block.index("read") is not None:
+        return block
+    pulsed = block.columns[volts].words & {"pulse", "amplitude", "write", "prog", "programmed"}
+    level = Values.of(block, others[0]).si
+    if len(others) > 1 or not pulsed or varies(level):
+        raise DataError(
+            f"{path}, line {block.line}: several voltages,"
+            f" {', '.join(block.columns[k].header for k in [volts, *others])}; call them pulse"
+            " voltage and read voltage"
+        )
+    columns = list(block.columns)
+    columns[others[0]] = replace(columns[others[0]], kind="read")
+    return replace(block, columns=tuple(columns))
 
 
 def read_curve(path: Path, blocks: list[Block], notes: Notes, v_read: float | None) -> Curve:

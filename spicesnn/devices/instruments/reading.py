@@ -24,6 +24,9 @@ _WRONG_WAY = 0.9
 """From this fraction of the points (of those that carry a hundredth of the largest power) on the
 current counts from the other terminal."""
 _SIGNIFICANT = 1e-2
+_COUNTED, _TURNS_BY = 5, 0.25
+"""Rows from which on a column without a header is looked at; by which fraction of its range a
+column goes back where it turns."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -78,18 +81,70 @@ def read_blocks(path: Path) -> tuple[list[Block], Notes]:
     return blocks, notes
 
 
-def _not_turned(path: Path, block: Block, pieces: list[Piece]) -> None:
-    """Refuse bare numbers that would be a device of less than an ohm: currents before voltages."""
+def _no_sweep(path: Path, block: Block) -> str:
+    """Return what to say of a table without a current over a voltage."""
+    where, kinds = f", line {block.line}" if block.headed else "", block.kinds
+    begin = f"{path}{where}: columns are {block.names}; "
+    if "volts" in kinds and not kinds & {"amps", "ohms", "siemens"}:
+        return begin + (
+            "no current among them. Add the device's, such as amps or I (µA): the voltage of a shunt"
+            " resistor over its ohms"
+        )
+    if "time" in kinds and kinds & {"amps", "ohms", "siemens"} and "volts" not in kinds:
+        return begin + (
+            "no voltage among them, as in a measurement of retention. A sweep needs a column volts"
+            " (that of the read, where it is constant)"
+        )
+    return begin + ("expected time,volts,amps or volts,amps or volts,width_s,siemens or siemens")
+
+
+def _bare_makes_sense(path: Path, block: Block, pieces: list[Piece]) -> None:
+    """Refuse bare numbers that are not what columns without headers stand for: currents before
+    voltages (a device of less than an ohm), numbers of rows, times and voltages."""
+    if block.headed:
+        return
+    first = pieces[0].volts if pieces[0].time is None else pieces[0].time
+    if first.size >= _COUNTED and np.array_equal(first, first[0] + np.arange(first.size)):
+        raise DataError(
+            f"{path}, line {block.line}: the first column counts {first[0]:g}, {first[1]:g},"
+            f" {first[2]:g}, …: numbers of rows, or measured? Write headers, such as"
+            f" number,volts,amps or {', '.join(c.header for c in block.columns)}"
+        )
     for piece in pieces:
+        if piece.time is None and _over_time(piece.volts, piece.amps):
+            raise DataError(
+                f"{path}, line {block.line}: without headers two columns are volts, amps; here the"
+                " first only rises while the second goes up and down, as times and voltages do."
+                " Write headers, such as time,volts or volts,amps"
+            )
         volts, amps = (
             float(np.median(np.abs(one[np.isfinite(one)]))) if np.isfinite(one).any() else 0.0
             for one in (piece.volts, piece.amps)
         )
-        if not block.headed and amps > volts > 0.0:
+        if amps > volts > 0.0:
             raise DataError(
                 f"{path}, line {block.line}: without headers voltages stand before currents, and"
                 f" these would be of {volts / amps:.2g} ohm; write headers, such as amps,volts"
             )
+
+
+def _over_time(first: Floats, second: Floats) -> bool:
+    """Return whether the first column only rises, from 0 or more, while the second changes its sign
+    or turns more than once, as no current does in a sweep in one direction."""
+    known = np.isfinite(first) & np.isfinite(second)
+    first, second = first[known], second[known]
+    if first.size < _COUNTED or first[0] < 0.0 or not np.all(np.diff(first) > 0.0):
+        return False
+    enough = _TURNS_BY * float(np.ptp(second))
+    if second.min() < -enough and second.max() > enough:
+        return True
+    turns, way, last = 0, 0.0, float(second[0])
+    for value in second.tolist():
+        if way * (value - last) >= 0.0 and (way or abs(value - last) > enough):
+            way, last = way or float(np.sign(value - last)), value
+        elif way and abs(value - last) > enough:
+            turns, way, last = turns + 1, -way, value
+    return turns > 1
 
 
 def read_sweeps(path: Path, blocks: list[Block], notes: Notes, duration_s: float | None) -> Reading:
@@ -107,25 +162,18 @@ def read_sweeps(path: Path, blocks: list[Block], notes: Notes, duration_s: float
     for k, block in enumerate(blocks):
         found = pieces_of(path, block, k, notes)
         if found:
-            _not_turned(path, block, found)
+            _bare_makes_sense(path, block, found)
             pieces += found
             used.append(block)
         elif len(blocks) > 1:
-            notes.left.append(
-                f"the table of {', '.join(c.header for c in block.columns)} in line {block.line}"
-            )
+            notes.left.append(f"the table of {block.names} in line {block.line}")
     if not pieces:
-        header = ", ".join(column.header for column in blocks[0].columns)
         problem = next(
             (column.problem for block in blocks for column in block.columns if column.problem), ""
         )
         if problem:
             raise DataError(f"{path}: {problem}")
-        where = f", line {blocks[0].line}" if blocks[0].headed else ""
-        raise DataError(
-            f"{path}{where}: columns are {header}; expected time,volts,amps or volts,amps or"
-            " volts,width_s,siemens or siemens"
-        )
+        raise DataError(_no_sweep(path, blocks[0]))
     pieces = [
         part for piece in pieces for part in _restarts(path, _in_steps(piece, blocks[piece.block]))
     ]
