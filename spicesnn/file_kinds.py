@@ -17,6 +17,7 @@ _BEGINNINGS = (
     (b"\xff\xd8\xff", "a picture"),
     (b"\xd0\xcf\x11\xe0", "an Excel workbook"),
     (b"MATLAB 5.0", "a MATLAB file"),
+    (b"MATLAB 7.3", "a MATLAB file (of HDF5)"),
     (b"PAR1", "a Parquet table"),
 )
 _PICKLED = "which can run programs when it is loaded and is not read"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,17 @@ import numpy as np
 
 from spicesnn.arrays import Floats
 from spicesnn.devices.instruments import compliance
+from spicesnn.devices.instruments.array_files import tables_of
 from spicesnn.devices.instruments.blocks import Block, split_blocks
-from spicesnn.devices.instruments.cells import rows_of
+from spicesnn.devices.instruments.cells import Row, rows_of
 from spicesnn.devices.instruments.pieces import Notes, Piece, pieces_of
 from spicesnn.devices.instruments.text import read_text
 from spicesnn.errors import DataError, InputError
 from spicesnn.units import render
 
+_QUANTITIES = frozenset(["time", "volts", "amps", "ohms", "siemens", "number"])
+_OF_ONE_DEVICE = re.compile(r"(?i)(data|append|run|cycle|sweep|loop)[\s_#-]*\d*")
+"""Names of sheets that an analyser gives the runs of one device."""
 _RESTART = 0.25
 """A time at most this fraction of the first step after a sweep's first time begins the next
 sweep."""
@@ -62,9 +67,13 @@ def read_blocks(path: Path) -> tuple[list[Block], Notes]:
     DataError
         No text, or no table; the message names the line.
     """
-    rows, _ = rows_of(path, read_text(path))
-    blocks, after = split_blocks(path, rows)
     notes = Notes()
+    tables = tables_of(path)
+    if tables is None:
+        rows, _ = rows_of(path, read_text(path))
+        blocks, after = split_blocks(path, rows)
+    else:
+        blocks, after = _of_sheets(path, tables, notes), []
     if after:
         notes.left.append(
             f"{len(after)} line{'s' if len(after) > 1 else ''} of text after the measurements (from"
@@ -79,6 +88,46 @@ def read_blocks(path: Path) -> tuple[list[Block], Notes]:
                 " no row of numbers"
             )
     return blocks, notes
+
+
+def _of_sheets(path: Path, tables: dict[str, list[Row]], notes: Notes) -> list[Block]:
+    """Return the tables of measurements among the sheets of a workbook, or groups of arrays.
+
+    Raises
+    ------
+    DataError
+        None of them holds any; the message is that of the first.
+    """
+    blocks: list[Block] = []
+    used: list[str] = []
+    problem: DataError | None = None
+    for name, rows in tables.items():
+        try:
+            found = [
+                block
+                for block in split_blocks(path, rows)[0]
+                if len(block.rows) > 1 and len(block.kinds & _QUANTITIES) > 1
+            ]
+        except DataError as error:
+            problem, found = problem or error, []
+        blocks += found
+        used += [name] if found else []
+        if not found and len(tables) > 1:
+            notes.left.append(f"{name} (no measurements)")
+    if len(used) > 1:
+        if not all(_OF_ONE_DEVICE.fullmatch(name) for name in used):
+            raise DataError(
+                f"{path} has measurements in {len(used)} tables, {', '.join(used[:6])}: of one"
+                " device? Keep one of them, or call them Data, Append1, …"
+            )
+        notes.read.append(f"from {', '.join(used)}")
+    if not blocks:
+        names = ", ".join(row.cells[0] for row in next(iter(tables.values()))[:1])
+        raise problem or DataError(
+            f"{path}: no table of measurements in it (it begins with {names:.60}); expected columns"
+            " such as time,volts,amps or volts,amps"
+        )
+    return blocks
 
 
 def _no_sweep(path: Path, block: Block) -> str:

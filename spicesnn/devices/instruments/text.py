@@ -8,20 +8,17 @@ import re
 from pathlib import Path
 
 from spicesnn.errors import DataError
-from spicesnn.file_kinds import unreadable
+from spicesnn.file_kinds import unreadable, what_is
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_OTHERS = (
-    (b"\xd0\xcf\x11\xe0", "an Excel workbook (.xls)"),
-    (b"PK\x03\x04", "an Excel workbook or another zip archive"),
-    (b"\x89HDF", "an HDF5 file"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"%PDF", "a PDF file"),
-)
+_TEXTS = ("a SPICE netlist", "a Verilog-A model", "an ONNX model")
+"""Kinds that are told by the name alone."""
+_RAW = (b"Title:", "Title:".encode("utf-16-le"))
+"""How a raw file of a circuit simulator begins."""
 _CONTROL = re.compile("[\x00-\x08\x0e-\x19\x1b-\x1f\x7f]")
 _TWICE = (("\u00c2\u00b5", "\u00b5"), ("\u00ce\u00bc", "\u03bc"), ("\u00ce\u00a9", "\u03a9"))
 """Micro and ohm signs in UTF-8 that a program took for Latin-1 and encoded once more."""
@@ -43,11 +40,18 @@ def read_text(path: Path) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise unreadable(path, error, "a file of measurements") from None
-    for start, what in _OTHERS:
-        if content.startswith(start):
-            raise DataError(f"{path} is {what}; export the sheet as CSV or as text")
+    kind = what_is(path)
+    if kind and kind.split()[0] in ("a", "an", "one") and not kind.startswith(_TEXTS):
+        raise DataError(f"{path} is {kind}; expected measurements as CSV or as text")
     text = _decoded(path, content)
     found = _CONTROL.search(text.rstrip("\x1a"))
+    if found and (
+        content.startswith(_RAW) or re.fullmatch(r"\.(tr|sw|ac)\d+", path.suffix.lower())
+    ):
+        raise DataError(
+            f"{path} is a raw file of a circuit simulator; export its curves as text (wrdata in"
+            " ngspice, File > Export data as text in LTspice)"
+        )
     if found:
         at = text.count("\n", 0, found.start()) + 1
         what = (
