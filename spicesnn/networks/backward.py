@@ -26,6 +26,7 @@ from spicesnn.networks.activations import (
     Multiplied,
     Threshold,
 )
+from spicesnn.networks.arithmetic import Differentiable
 from spicesnn.networks.network import Network
 from spicesnn.networks.nodes import (
     Embed,
@@ -53,6 +54,7 @@ from spicesnn.networks.populations import (
     Integrator,
     Population,
 )
+from spicesnn.networks.resampling import Mixed, Stretched
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -108,6 +110,7 @@ def check(network: Network) -> None:
                 Clip,
                 Threshold,
                 Multiplied,
+                Differentiable,
                 Pooling,
                 Scale,
                 Reshape,
@@ -118,6 +121,8 @@ def check(network: Network) -> None:
                 Part,
                 Reduced,
                 Repeated,
+                Mixed,
+                Stretched,
             ),
         ):
             raise InputError(f"{name}: no error goes back through a node of kind {node.kind}")
@@ -231,6 +236,8 @@ class _Back:
         values, errors = self._joined(x), self._joined(delta)
         if isinstance(node, Multiplied):
             return np.asarray(errors[:, None] * values[:, ::-1]).reshape(x.shape)
+        if isinstance(node, Differentiable):
+            return node.back(values, errors).reshape(x.shape)
         if isinstance(node, (Activation, LeakyReLU, ELU, Clip, Threshold)):
             return np.asarray(errors * self._slope(node, values)).reshape(x.shape)
         if isinstance(node, Scale):

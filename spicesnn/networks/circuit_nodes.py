@@ -19,6 +19,7 @@ from spicesnn.netlist.array_subcircuit import held_subcircuit, model_of
 from spicesnn.netlist.cells import Cards
 from spicesnn.netlist.deck import number
 from spicesnn.networks import activations as act
+from spicesnn.networks import arithmetic
 from spicesnn.networks.calibration import Readout
 from spicesnn.networks.circuit_clocks import Membrane, Timing, each
 from spicesnn.networks.mapping import Block, MappedLayer
@@ -348,6 +349,8 @@ _AFFINE = frozenset(
         "part",
         "reduction",
         "repetition",
+        "interpolation",
+        "stretching",
     )
 )
 
@@ -383,6 +386,16 @@ _FORMS = {
     "gelu-tanh": "0.5*{0}*(1 + tanh(0.7978845608028654*({0} + 0.044715*{0}*{0}*{0})))",
 }
 """Activations as ngspice writes them; it has no error function."""
+_ELEMENTARY = {
+    "exp": "exp(min({0}, 500))",
+    "sin": "sin({0})",
+    "cos": "cos({0})",
+    "sign": "({0} > 0 ? 1 : ({0} < 0 ? -1 : 0))",
+    "floor": "floor({0})",
+    "ceil": "ceil({0})",
+}
+"""Functions that have a value at 0, where every signal of a deck begins, and halves that ngspice
+rounds the same way."""
 
 
 def _expressions(node: Node, shape: Shape, signals: Signals) -> list[str] | None:
@@ -405,6 +418,8 @@ def _expressions(node: Node, shape: Shape, signals: Signals) -> list[str] | None
     if isinstance(node, act.Multiplied):
         half = len(v) // 2
         return [f"{a}*{b}" for a, b in zip(v[:half], v[half:], strict=True)]
+    if isinstance(node, arithmetic.Differentiable):
+        return _arithmetic(node, shape, v)
     if isinstance(node, act.Clip):
         low = [x if node.lowest == -np.inf else f"max({x}, {number(node.lowest)})" for x in v]
         return [x if node.highest == np.inf else f"min({x}, {number(node.highest)})" for x in low]
@@ -425,6 +440,34 @@ def _expressions(node: Node, shape: Shape, signals: Signals) -> list[str] | None
             for x in v
         ]
     return None
+
+
+def _arithmetic(node: arithmetic.Differentiable, shape: Shape, v: list[str]) -> list[str]:
+    """The expression of each output of a node of arithmetic."""
+    if isinstance(node, arithmetic.Power):
+        times = arithmetic.whole_power(node.exponent)
+        if times is not None:
+            return ["*".join([x] * times) for x in v]
+        if node.exponent.size == 1 and float(node.exponent.reshape(())) == 0.5:
+            return [f"sqrt(max({x}, 0))" for x in v]
+    if isinstance(node, arithmetic.Elementary) and node.name in _ELEMENTARY:
+        return [_ELEMENTARY[node.name].format(x) for x in v]
+    if isinstance(node, arithmetic.Extremum):
+        left = node.shape_out(shape)
+        numbers = np.arange(len(v)).reshape(shape)
+        kept = [k for k in range(len(shape)) if k not in node.axes]
+        groups = numbers.transpose(*kept, *node.axes).reshape(math.prod(left), -1)
+        found = []
+        for group in groups.tolist():
+            one = v[group[0]]
+            for k in group[1:]:
+                one = f"{node.what}({one}, {v[k]})"
+            found.append(one)
+        return found
+    raise InputError(
+        f"a {node.kind} has no value at 0, where every signal of a deck begins, or no function of"
+        " SPICE"
+    )
 
 
 def _refuse(layer: MappedLayer) -> None:

@@ -177,7 +177,16 @@ class _Conversion(Generic[_Network]):
         )
 
 
-_LINEAR = ("reshape", "transpose", "concatenation", "part", "reduction", "repetition")
+_LINEAR = (
+    "reshape",
+    "transpose",
+    "concatenation",
+    "part",
+    "reduction",
+    "repetition",
+    "interpolation",
+    "stretching",
+)
 
 
 def _scaled(name: str, node: Weighted, unit: float) -> Weighted:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spicesnn.errors import ConfigError, InputError, WrongTypeError
 from spicesnn.networks.activations import Activation, SignOutputs
+from spicesnn.networks.arithmetic import NoValueError
 from spicesnn.networks.nodes import Node, Values, real
 from spicesnn.networks.populations import Population, State
 from spicesnn.networks.structure import Structure
@@ -101,15 +102,23 @@ def _whole(network: Structure, name: str, x: Values, products: Mapping[str, Prod
         return node.run(x, network.dt_s)
     function: Node | Product = products.get(name, node)
     if not network.temporal:
-        return function(x)
+        return _named(name, function, x)
     n, steps = x.shape[:2]
     if (
         steps > 1 and x.strides[1] == 0 and not getattr(function, "draws", name in products)
     ):  # the same in every step: once is enough
-        still = function(x[:, 0])
+        still = _named(name, function, x[:, 0])
         return np.broadcast_to(still[:, None], (n, steps, *still.shape[1:]))
-    flat = function(x.reshape(n * steps, *x.shape[2:]))
+    flat = _named(name, function, x.reshape(n * steps, *x.shape[2:]))
     return flat.reshape(n, steps, *flat.shape[1:])
+
+
+def _named(name: str, function: Node | Product, x: Values) -> Values:
+    """A node's values; where it has none, the error names the node."""
+    try:
+        return function(x)
+    except NoValueError as error:
+        raise InputError(f"node {name!r}: {error}") from None
 
 
 def _loop(
@@ -154,7 +163,7 @@ def _loop(
             if isinstance(node, Population):
                 out[name][:, t], states[name] = node.step(x, states[name], network.dt_s)
             else:
-                out[name][:, t] = products.get(name, node)(x)
+                out[name][:, t] = _named(name, products.get(name, node), x)
     return out
 
 

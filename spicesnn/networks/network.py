@@ -142,12 +142,19 @@ class Network(Evaluated, metaclass=Hinting):
         return read_nir(cls, path, dt_s=dt_s, reset=reset, steps=steps)
 
     @classmethod
-    def from_onnx(cls, path: str | Path) -> Self:
+    def from_onnx(cls, path: str | Path, *, output: str | None = None) -> Self:
         """A network from an ONNX file (package onnx; extra ``onnx``) as PyTorch, Keras and
-        scikit-learn export it."""
+        scikit-learn export it.
+
+        Parameters
+        ----------
+        path : str or Path
+        output : str, optional
+            Name of the output that is the network's, where the file has several.
+        """
         from spicesnn.networks.formats.onnx import read_onnx
 
-        return read_onnx(cls, path)
+        return read_onnx(cls, path, output=output)
 
     def to_nir(self, path: str | Path) -> Path:
         """Write the network as a NIR file and return its path; an `InputError` names a node that

@@ -182,7 +182,7 @@ def _per_axis(value: int | tuple[int, ...], axes: int, name: str, lowest: int) -
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Convolution(Weighted):
-    """A convolution over one or two axes (in the sense of neural networks: a correlation).
+    """A convolution over one to three axes (in the sense of neural networks: a correlation).
 
     Attributes
     ----------
@@ -205,10 +205,10 @@ class Convolution(Weighted):
 
     def __post_init__(self) -> None:
         kernel = real(self.kernel, "kernel")
-        if kernel.ndim not in (3, 4) or not kernel.size:
+        if kernel.ndim not in (3, 4, 5) or not kernel.size:
             raise InputError(
-                f"kernel has shape {kernel.shape}; expected (outputs, inputs per group, size) or"
-                " (…, height, width)"
+                f"kernel has shape {kernel.shape}; expected (outputs, inputs per group, size),"
+                " (…, height, width) or (…, depth, height, width)"
             )
         axes = kernel.ndim - 2
         object.__setattr__(self, "kernel", kernel)
@@ -234,7 +234,7 @@ class Convolution(Weighted):
 
     @property
     def axes(self) -> int:
-        """Number of axes it slides along, 1 or 2."""
+        """Number of axes it slides along, 1 to 3."""
         return self.kernel.ndim - 2
 
     @property

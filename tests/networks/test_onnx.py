@@ -859,7 +859,7 @@ def test_what_scikit_learn_exports_of_regressors_and_columns(tmp_path: Path) -> 
 
 
 REFUSED = {
-    "an unknown operation": ([n("LRN", ["x"], ["y"], size=3)], {}, IMAGE, "LRN"),
+    "an unknown operation": ([n("Hardmax", ["x"], ["y"])], {}, IMAGE, "Hardmax"),
     "a recurrent layer": ([n("LSTM", ["x", "w", "w"], ["y"])], {"w": f(3, 5)}, [4, 5], "LSTM"),
     "a transposed input": ([n("Gemm", ["x", "w"], ["y"], transA=1)], {"w": f(5, 3)}, [5], "transA"),
     "samples mixed": (
@@ -897,16 +897,6 @@ REFUSED = {
         {"w": f(5, 3), "r": np.float32(0.5), "t": np.array(True)},
         [5],
         "training_mode",
-    ),
-    "a sum that is added": (
-        [
-            n("Abs", ["x"], ["a"]),
-            n("ReduceSum", ["a", "ax"], ["s"]),
-            n("Add", ["x", "s"], ["y"]),
-        ],
-        {"ax": np.array([1])},
-        [5],
-        "only divide",
     ),
     "a sum that divides across samples": (
         [
@@ -1009,12 +999,6 @@ REFUSED = {
         [5],
         "one number an output",
     ),
-    "one value over another": (
-        [n("Sigmoid", ["x"], ["a"]), n("Div", ["x", "a"], ["y"])],
-        {},
-        [5],
-        "constant",
-    ),
     "samples that meet others": (
         [n("Flatten", ["x"], ["a"]), n("Mul", ["x", "a"], ["y"])],
         {},
@@ -1033,12 +1017,6 @@ REFUSED = {
         {"k": np.array([2, 2])},
         [5],
         "for 5 places",
-    ),
-    "the larger of two values": (
-        [n("Relu", ["x"], ["a"]), n("Max", ["x", "a"], ["y"])],
-        {},
-        [5],
-        "one number",
     ),
     "statistics of the batch": (
         [n("BatchNormalization", ["x", "s", "s", "s", "v"], ["y"], training_mode=1)],
@@ -1114,8 +1092,8 @@ def test_outputs_that_nothing_makes_are_refused_and_constant_ones_told(tmp_path:
 
 def test_opsets_of_another_time_are_refused(tmp_path: Path) -> None:
     node = n("Add", ["x", "b"], ["y"], broadcast=1, axis=1)
-    onnx.save(model([node], {"b": f(4)}, [4, 4, 4], ["y"], 6), str(tmp_path / "m.onnx"))
-    with pytest.raises(InputError, match="opset 6"):
+    onnx.save(model([node], {"b": f(4)}, [4, 4, 4], ["y"], 5), str(tmp_path / "m.onnx"))
+    with pytest.raises(InputError, match="opset 5"):
         Network.from_onnx(tmp_path / "m.onnx")
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from spicesnn.errors import DataError, InputError, MissingPackageError, SpicesnnError
 from spicesnn.networks.formats.folding import folded
 from spicesnn.networks.formats.onnx_constants import computed
-from spicesnn.networks.formats.onnx_graph import GraphReader, Label, Norm, Operand, Value
+from spicesnn.networks.formats.onnx_graph import GraphReader, Label, Operand, Value
 from spicesnn.networks.formats.onnx_operations import (
     OF_WHOLE_NUMBERS,
     OPERATIONS,
@@ -27,8 +27,37 @@ from spicesnn.networks.structure import Made
 
 _LARGEST_BYTES = 1 << 31
 _MOST_OPERATIONS = 100_000
-_OLDEST = 7
-"""Before this opset constants were spread by attributes, and some operations trained by default."""
+_OLDEST = 6
+"""Before this opset attributes had other names and types (a Cast's type was text)."""
+
+_REASONS = {
+    **dict.fromkeys(
+        ("LSTM", "GRU", "RNN", "Scan", "Loop", "If"),
+        "a loop over a sequence, or a choice, within one sample",
+    ),
+    **dict.fromkeys(
+        ("TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"),
+        "decision trees have no weights that an array could hold",
+    ),
+    **dict.fromkeys(
+        ("Attention", "MultiHeadAttention", "Einsum"),
+        "values of the network multiplied with each other as matrices; arrays hold constant ones",
+    ),
+    **dict.fromkeys(
+        ("DynamicQuantizeLinear", "MatMulInteger", "ConvInteger"),
+        "steps that depend on the whole batch; quantise the model with fixed steps (QDQ)",
+    ),
+}
+"""Why operations that are often met are not taken."""
+_DEFECTS = (
+    ValueError,
+    TypeError,
+    IndexError,
+    KeyError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
+)
 
 
 def onnx_module() -> Any:
@@ -42,7 +71,7 @@ def onnx_module() -> Any:
     return onnx
 
 
-def read_onnx(kind: type[Made], path: str | Path) -> Made:
+def read_onnx(kind: type[Made], path: str | Path, *, output: str | None = None) -> Made:
     """The network of an ONNX file; see `Network.from_onnx`.
 
     Raises
@@ -73,18 +102,10 @@ def read_onnx(kind: type[Made], path: str | Path) -> Made:
             f" {_MOST_OPERATIONS}"
         )
     try:
-        return Reader(onnx, model).network(kind)
+        return Reader(onnx, model).network(kind, output)
     except SpicesnnError as error:
         raise type(error)(f"{path}: {error}") from None
-    except (
-        ValueError,
-        TypeError,
-        IndexError,
-        KeyError,
-        AttributeError,
-        OverflowError,
-        MemoryError,
-    ) as error:
+    except _DEFECTS as error:
         reason = (str(error).splitlines() or [""])[0][:120]
         raise InputError(
             f"{path} is not a network as its operations describe it ({type(error).__name__}:"
@@ -95,8 +116,8 @@ def read_onnx(kind: type[Made], path: str | Path) -> Made:
 class Reader(GraphReader):
     """Reads one graph, operation by operation."""
 
-    def network(self, kind: type[Made]) -> Made:
-        """The whole network."""
+    def network(self, kind: type[Made], wanted: str | None = None) -> Made:
+        """The whole network, up to the output that is wanted."""
         if self.graph.sparse_initializer:
             raise InputError("the file has sparse weights; expected dense ones")
         for tensor in self.graph.initializer:
@@ -115,7 +136,7 @@ class Reader(GraphReader):
         for number, operation in enumerate(self.graph.node):
             self.where = f"node {operation.name or number!r} ({operation.op_type})"
             self.take(operation)
-        output = self.output()
+        output = self.output(wanted)
         self.where = ""
         if output.node == self.source:
             raise InputError("the output is the input itself; expected a network between them")
@@ -156,7 +177,12 @@ class Reader(GraphReader):
             all(item is None or isinstance(item, np.ndarray) for item in operands)
             or name == "Shape"
         ):
-            made = computed(self, operation, operands)
+            try:
+                made = computed(self, operation, operands)
+            except InputError:
+                raise
+            except _DEFECTS as error:
+                raise self.defect(error) from None
             if made is not None:
                 self.known[operation.output[0]] = np.asarray(made)
                 self.all_asked(operation, range(len(operation.input)))
@@ -166,7 +192,8 @@ class Reader(GraphReader):
             return
         maker = OPERATIONS.get(name)
         if maker is None:
-            raise self.refuse(f"spicesnn takes: {', '.join(sorted(OPERATIONS))}")
+            why = _REASONS.get(name, "spicesnn does not take it")
+            raise self.refuse(f"{why}; docs/own-network.md lists what it takes")
         if name not in OF_WHOLE_NUMBERS and any(
             isinstance(item, Value) and item.whole for item in operands
         ):
@@ -174,14 +201,19 @@ class Reader(GraphReader):
                 "it computes with whole numbers, which divide and overflow otherwise than currents;"
                 " expected a Cast to floating point before it"
             )
-        if name != "Div" and any(isinstance(item, Norm) for item in operands):
-            raise self.refuse("a sum of absolute values may only divide the values it is made of")
         self.asked = set()
         try:
             maker(self, operation)
         except InputError as error:
             raise error if str(error).startswith(self.where) else self.refuse(str(error)) from None
+        except _DEFECTS as error:
+            raise self.defect(error) from None
         self.all_asked(operation)
+
+    def defect(self, error: Exception) -> InputError:
+        """A refusal of an operation whose attributes and operands do not fit together."""
+        reason = (str(error).splitlines() or [""])[0][:120]
+        return self.refuse(f"its attributes and inputs do not fit ({reason})")
 
     def all_asked(self, operation: Any, given: Iterable[int] = ()) -> None:
         """Refuse an attribute or input of an operation that nothing here has looked at."""

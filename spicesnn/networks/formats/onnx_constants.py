@@ -4,6 +4,7 @@ exporter."""
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -63,15 +64,89 @@ def computed(
     if name == "Transpose":
         return np.transpose(first, reader.attribute(operation, "perm"))
     if name == "Reshape":
-        told = [int(k) for k in arrays[1].ravel()]
+        given = reader.attribute(operation, "shape", []) if len(arrays) < 2 else arrays[1].ravel()
+        told = [int(k) for k in given]
+        if BATCH in told:
+            raise reader.refuse("a constant takes a shape with the batch's size, which is not said")
         if not reader.attribute(operation, "allowzero", 0):
             told = [first.shape[k] if size == 0 else size for k, size in enumerate(told)]
         return first.reshape(told)
     if name == "Slice":
         return _slice(reader, operation, first, operands)
+    if name in ("Expand", "Tile"):
+        return _repeated(reader, name, first, arrays[1])
+    if name == "Range":
+        return _range(reader, arrays)
     if name in ("Add", "Sub", "Mul", "Div") and len(arrays) == 2:
         return _arithmetic(reader, name, first, arrays[1])
+    if name in _FUNCTIONS and len(arrays) == len(operands):
+        if _knows_no_size(*arrays) and name not in ("Equal", "Where"):
+            raise reader.refuse("it computes with the batch's size; expected samples kept apart")
+        return _function(reader, name, arrays)
+    if name == "DequantizeLinear":
+        from spicesnn.networks.formats.onnx_quantised import dequantised
+
+        return dequantised(reader, operation, first)
     return None
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "Abs": np.abs,
+    "Ceil": np.ceil,
+    "Equal": np.equal,
+    "Exp": np.exp,
+    "Floor": np.floor,
+    "Greater": np.greater,
+    "Less": np.less,
+    "Log": np.log,
+    "Max": np.maximum,
+    "Min": np.minimum,
+    "Neg": np.negative,
+    "Not": np.logical_not,
+    "Pow": lambda a, b: np.asarray(a) ** np.asarray(b).astype(np.asarray(a).dtype),
+    "Reciprocal": lambda a: 1.0 / a,
+    "Sqrt": np.sqrt,
+    "Where": np.where,
+}
+
+
+def _function(reader: GraphReader, name: str, arrays: list[Constant]) -> Constant:
+    """A function of constants, value by value."""
+    with np.errstate(all="ignore"):
+        if name in ("Max", "Min"):
+            made = arrays[0]
+            for other in arrays[1:]:
+                made = _FUNCTIONS[name](made, other)
+        else:
+            made = _FUNCTIONS[name](*arrays)
+    return np.asarray(made)
+
+
+def _repeated(reader: GraphReader, name: str, first: Constant, told: Constant) -> Constant:
+    """A constant spread to a shape (Expand), or repeated along each axis (Tile)."""
+    sizes = [int(k) for k in told.ravel()]
+    if BATCH in sizes:
+        if name == "Tile" or (first.ndim >= len(sizes) and first.shape[0] != 1):
+            raise reader.refuse("a constant for each sample of a batch; expected one for all")
+        sizes = [1 if k == BATCH else k for k in sizes]  # the same for all samples
+    shape = (
+        np.broadcast_shapes(first.shape, tuple(sizes))
+        if name == "Expand"
+        else tuple(a * b for a, b in zip(first.shape, sizes, strict=True))
+    )
+    if min(sizes, default=0) < 0 or math.prod(shape) > _LARGEST:
+        raise reader.refuse(f"a constant of the shape {list(shape)}")
+    return np.array(np.broadcast_to(first, shape)) if name == "Expand" else np.tile(first, sizes)
+
+
+def _range(reader: GraphReader, arrays: list[Constant]) -> Constant:
+    """Numbers from a first one by steps, up to a limit that is left out."""
+    if _knows_no_size(*arrays):
+        raise reader.refuse("numbers up to the batch's size; expected samples kept apart")
+    first, limit, step = (item.reshape(()).item() for item in arrays)
+    if step == 0 or abs((limit - first) / step) > _LARGEST:
+        raise reader.refuse(f"numbers from {first} to {limit} by {step}")
+    return np.asarray(np.arange(first, limit, step, dtype=arrays[0].dtype))
 
 
 def _cast(reader: GraphReader, operation: Any, first: Constant) -> Constant:

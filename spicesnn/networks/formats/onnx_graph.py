@@ -34,14 +34,7 @@ class Label:
     scores: str
 
 
-@dataclass(frozen=True)
-class Norm:
-    """The sum of absolute values of each sample: scikit-learn's converter divides scores by it."""
-
-    of: Value
-
-
-Operand = Value | Label | Norm | Constant
+Operand = Value | Label | Constant
 
 
 class GraphReader:
@@ -94,30 +87,38 @@ class GraphReader:
             )
         return tuple(sizes[1:])
 
-    def output(self) -> Value:
-        """The scores: the one output that is a value, or what its labels are made of."""
-        for item in self.graph.output:
+    def output(self, wanted: str | None = None) -> Value:
+        """The scores: the output that is asked for; else the one output that is a value, or what its
+        labels are made of."""
+        outputs = [item for item in self.graph.output if wanted in (None, item.name)]
+        if not outputs:
+            raise InputError(
+                f"the graph has no output {wanted!r}; it has"
+                f" {', '.join(repr(item.name) for item in self.graph.output)}"
+            )
+        for item in outputs:
             made = self.known.get(item.name)
             if isinstance(made, np.ndarray):
                 self.remarks.append(f"the output {item.name!r} is a constant and is left out")
             elif not isinstance(made, Value | Label):
                 raise InputError(
-                    f"the output {item.name!r} is not taken: "
-                    + ("no operation makes it" if made is None else "it holds sums, not scores")
+                    f"the output {item.name!r} is not taken: " + "no operation makes it"
                 )
         values = [
             self.known[item.name]
-            for item in self.graph.output
+            for item in outputs
             if isinstance(self.known.get(item.name), Value)
         ]
         labels = [
             self.known[item.name]
-            for item in self.graph.output
+            for item in outputs
             if isinstance(self.known.get(item.name), Label)
         ]
         if len({value.node for value in values if isinstance(value, Value)}) > 1:
             raise InputError(
-                f"the graph has {len(values)} outputs; expected one (and labels made of it)"
+                f"the graph has {len(values)} outputs"
+                f" ({', '.join(repr(item.name) for item in outputs)}); expected one (and labels made"
+                " of it). Say which: from_onnx(path, output=…)"
             )
         if labels:
             self.remarks.append(
@@ -128,7 +129,10 @@ class GraphReader:
             return values[0]
         if labels:
             assert isinstance(labels[0], Label)
-            return Value(labels[0].scores, self.shapes[labels[0].scores])
+            scores = labels[0].scores
+            if scores not in self.shapes:
+                raise InputError("the labels are made of the input itself; expected a network")
+            return Value(scores, self.shapes[scores])
         raise InputError("no output of the graph depends on its input")
 
     # -- helpers -------------------------------------------------------------------------------
@@ -204,8 +208,6 @@ class GraphReader:
                 if found is None
                 else "a label"
                 if isinstance(found, Label)
-                else "a sum of absolute values"
-                if isinstance(found, Norm)
                 else "a constant"
             )
             raise self.refuse(f"its input {number} is {what}; expected a value of the network")

@@ -15,23 +15,23 @@ from spicesnn.networks.activations import (
     Activation,
     Clip,
     LeakyReLU,
-    Multiplied,
     Normalise,
     Softmax,
 )
+from spicesnn.networks.arithmetic import Elementary, Power
+from spicesnn.networks.formats import onnx_elementary as elementary
+from spicesnn.networks.formats import onnx_quantised as quantised
+from spicesnn.networks.formats import onnx_reductions as reductions
 from spicesnn.networks.formats import onnx_shapes as shapes
-from spicesnn.networks.formats.onnx_graph import Constant, GraphReader, Label, Norm, Value
+from spicesnn.networks.formats import onnx_windows as windows
+from spicesnn.networks.formats.onnx_elementary import alike, plain, sample_constant
+from spicesnn.networks.formats.onnx_graph import GraphReader, Label, Value
+from spicesnn.networks.formats.onnx_resize import resize
+from spicesnn.networks.formats.onnx_windows import along_last
 from spicesnn.networks.nodes import (
-    Convolution,
     Dense,
-    Embed,
-    Pad,
-    Pooling,
-    Reduced,
-    Repeated,
     Reshape,
     Scale,
-    Shape,
     Transpose,
     fits,
 )
@@ -74,6 +74,8 @@ def _cast(reader: GraphReader, op: Any) -> None:
 
 
 def _dropout(reader: GraphReader, op: Any) -> None:
+    if reader.opset < 7 and not reader.attribute(op, "is_test", 0):
+        raise reader.refuse("is_test = 0 drops values; export the model for inference")
     training = reader.constant(op, 2, "training_mode")
     if training is not None and np.any(training):
         raise reader.refuse("training_mode is true; export the model for inference")
@@ -89,6 +91,8 @@ def _gemm(reader: GraphReader, op: Any) -> None:
     matrix = np.asarray(weights, dtype=float) * float(reader.attribute(op, "alpha", 1.0))
     matrix = matrix.T if reader.attribute(op, "transB", 0) else matrix
     bias = reader.constant(op, 2, "its bias")
+    if reader.opset < 7:
+        reader.attribute(op, "broadcast")  # which it does in any case
     offsets, beta = None, float(reader.attribute(op, "beta", 1.0))
     if bias is not None:
         scaled = np.asarray(bias, dtype=float) * beta
@@ -102,208 +106,37 @@ def _gemm(reader: GraphReader, op: Any) -> None:
 
 
 def _matmul(reader: GraphReader, op: Any) -> None:
-    weights = reader.constant(op, 1, "its matrix")
-    value = reader.value(op)
-    axes = len(value.shape) - 1
-    if weights is None or weights.ndim != 2 or axes > 2:
+    """A product with a matrix: each sample's last axis times one, or one times its last but one."""
+    first, second = reader.operand(op, 0), reader.operand(op, 1)
+    if isinstance(first, Value) and isinstance(second, np.ndarray) and second.ndim in (1, 2):
+        columns = np.asarray(second, dtype=float).reshape(len(second), -1)
+        if second.ndim == 2:
+            along_last(reader, op, columns, first)
+            return
+        if len(first.shape) > 1:
+            made = along_last(reader, op, columns, first, suffix=" of each")
+            reader.add(op, Reshape(first.shape[:-1]), made)
+            return
+    if isinstance(second, Value) and isinstance(first, np.ndarray) and len(second.shape) > 1:
+        rows = np.asarray(first, dtype=float)
+        rows = rows[0] if rows.ndim == 3 and len(rows) == 1 else rows
+        if rows.ndim == 2:
+            axes = len(second.shape)
+            swap = Transpose((*range(axes - 2), axes - 1, axes - 2))
+            turned = reader.add(op, swap, second, suffix=" turned")
+            made = along_last(reader, op, rows.T, turned, suffix=" of each")
+            reader.add(op, swap, made)
+            return
+    shapes = [
+        item.shape if isinstance(item, Value | np.ndarray) else None for item in (first, second)
+    ]
+    if isinstance(first, Value) and isinstance(second, Value):
         raise reader.refuse(
-            f"a product of samples {value.shape} with {None if weights is None else weights.shape};"
-            " expected samples of up to three axes and a matrix"
+            "two values of the network multiplied as matrices; arrays hold constant ones"
         )
-    matrix = np.asarray(weights, dtype=float)
-    if axes == 0:
-        reader.add(op, Dense(matrix), value)
-        return
-    # The same matrix at each place: a convolution with a window of one place, channels first.
-    first = reader.add(op, Transpose((axes, *range(axes))), value, suffix=" channels first")
-    one = (1,) * axes
-    made = reader.add(
-        op,
-        Convolution(
-            matrix.T.reshape(*matrix.T.shape, *one),
-            stride=one,
-            padding=((0, 0),) * axes,
-            dilation=one,
-        ),
-        first,
-        suffix=" at each place",
+    raise reader.refuse(
+        f"a product of {shapes[0]} with {shapes[1]}; expected samples and a matrix that is constant"
     )
-    reader.add(op, Transpose((*range(1, axes + 1), 0)), made)
-
-
-def pads(
-    reader: GraphReader, op: Any, size: Shape, kernel: Shape, stride: Shape, dilation: Shape
-) -> tuple[tuple[int, int], ...]:
-    """Padding of a sliding window, (before, after) an axis, from `pads` or `auto_pad`."""
-    auto = reader.attribute(op, "auto_pad", "NOTSET")
-    axes = len(kernel)
-    if auto in ("NOTSET", "", "VALID"):
-        told = (
-            reader.attribute(op, "pads", [0] * (2 * axes)) if auto != "VALID" else [0] * (2 * axes)
-        )
-        return tuple((int(told[k]), int(told[k + axes])) for k in range(axes))
-    if auto not in ("SAME_UPPER", "SAME_LOWER"):
-        raise reader.refuse(f"auto_pad is {auto!r}")
-    found = []
-    for length, k, s, d in zip(size, kernel, stride, dilation, strict=True):
-        total = max((math.ceil(length / s) - 1) * s + d * (k - 1) + 1 - length, 0)
-        less, more = total // 2, total - total // 2
-        found.append((less, more) if auto == "SAME_UPPER" else (more, less))
-    return tuple(found)
-
-
-def _conv(reader: GraphReader, op: Any) -> None:
-    kernel, value = reader.constant(op, 1, "its kernel"), reader.value(op)
-    if kernel is None or kernel.ndim not in (3, 4):
-        raise reader.refuse(
-            f"a kernel of shape {None if kernel is None else kernel.shape}; expected one over one"
-            " or two axes"
-        )
-    axes = kernel.ndim - 2
-    if len(value.shape) != axes + 1:
-        raise reader.refuse(f"an input of shape {value.shape} for a kernel of shape {kernel.shape}")
-    told = tuple(reader.attribute(op, "kernel_shape", kernel.shape[2:]))
-    if told != kernel.shape[2:]:
-        raise reader.refuse(f"kernel_shape is {told}, its kernel has the shape {kernel.shape}")
-    stride = tuple(reader.attribute(op, "strides", [1] * axes))
-    dilation = tuple(reader.attribute(op, "dilations", [1] * axes))
-    padding = pads(reader, op, value.shape[1:], kernel.shape[2:], stride, dilation)
-    bias = reader.constant(op, 2, "its bias")
-    reader.add(
-        op,
-        Convolution(
-            np.asarray(kernel, dtype=float),
-            None if bias is None else np.asarray(bias, dtype=float),
-            stride=stride,
-            padding=padding,
-            dilation=dilation,
-            groups=int(reader.attribute(op, "group", 1)),
-        ),
-        value,
-    )
-
-
-def _overhanging(
-    length: int, kernel: int, stride: int, dilation: int, pads: tuple[int, int]
-) -> tuple[int, int]:
-    """Padding (before, after) with which the last window of `ceil_mode`, which hangs over the edge,
-    is one of those that fit; a window never begins beyond the input."""
-    before, after = pads
-    span = dilation * (kernel - 1) + 1
-    room = length + before + after - span
-    if room < 0 or room % stride == 0:
-        return pads
-    count = room // stride + 2
-    if (count - 1) * stride >= length + before:
-        return pads
-    return before, (count - 1) * stride + span - length - before
-
-
-def _pool(what: str) -> Callable[[GraphReader, Any], None]:
-    def taken(reader: GraphReader, op: Any) -> None:
-        value = reader.value(op)
-        size = tuple(reader.attribute(op, "kernel_shape", []))
-        if len(value.shape) != len(size) + 1:
-            raise reader.refuse(f"a window {size} for an input of shape {value.shape}")
-        stride = tuple(reader.attribute(op, "strides", [1] * len(size)))
-        dilation = tuple(reader.attribute(op, "dilations", [1] * len(size)))
-        auto = str(reader.attribute(op, "auto_pad", "NOTSET"))
-        if auto.startswith("SAME") and any(d != 1 for d in dilation):
-            raise reader.refuse(
-                f"auto_pad {auto} with dilations {list(dilation)}, which runtimes pad differently;"
-                " expected pads that are said"
-            )
-        padding = pads(reader, op, value.shape[1:], size, stride, dilation)
-        if len(op.output) > 1 and op.output[1]:
-            raise reader.refuse("its second output (where the largest value stood) is not taken")
-        counts = bool(reader.attribute(op, "count_include_pad", 0))
-        if reader.attribute(op, "ceil_mode", 0):
-            longer = tuple(
-                _overhanging(length, k, s, d, pair)
-                for length, k, s, d, pair in zip(
-                    value.shape[1:], size, stride, dilation, padding, strict=True
-                )
-            )
-            if counts and longer != padding:
-                # What hangs over counts for nothing, the padding that the file asks for does.
-                value = reader.add(op, Pad(((0, 0), *padding)), value, suffix=" padded")
-                longer = tuple(
-                    (a - c, b - d) for (a, b), (c, d) in zip(longer, padding, strict=True)
-                )
-                counts = False
-            padding = longer
-        reader.add(
-            op,
-            Pooling(what, size, stride, padding, counts_padding=counts, dilation=dilation),  # type: ignore[arg-type]
-            value,
-        )
-
-    return taken
-
-
-def _global_pool(what: str) -> Callable[[GraphReader, Any], None]:
-    def taken(reader: GraphReader, op: Any) -> None:
-        value = reader.value(op)
-        size = value.shape[1:]
-        reader.add(op, Pooling(what, size, size, tuple((0, 0) for _ in size)), value)  # type: ignore[arg-type]
-
-    return taken
-
-
-def _reduce_sum(reader: GraphReader, op: Any) -> None:
-    value = reader.value(op)
-    given = reader.constant(op, 1, "its axes")
-    axes = reader.attribute(op, "axes") if given is None else given.ravel().tolist()
-    node = reader.nodes.get(value.node)
-    if (
-        not (isinstance(node, Activation) and node.name == "abs")
-        or len(value.shape) != 1
-        or list(axes or []) not in ([1], [-1])
-        or not reader.attribute(op, "keepdims", 1)
-    ):
-        _reduced(reader, op, "sum", value, axes)
-        return
-    source = next(a for a, b in reader.edges if b == value.node)
-    reader.known[op.output[0]] = Norm(Value(source, value.shape))
-
-
-def _reduced(reader: GraphReader, op: Any, what: Any, value: Value, given: Any) -> None:
-    """A sum or mean over some axes of each sample."""
-    rank = len(value.shape) + 1
-    axes = sorted({reader.axis(op, int(a), rank) for a in given or ()})
-    kept = bool(reader.attribute(op, "keepdims", 1))
-    if not axes or axes[0] == 0 or (not kept and len(axes) == rank - 1):
-        raise reader.refuse(
-            f"a {what} over axes {given}; expected some axes of each sample, not the batch, and one"
-            " left"
-        )
-    made = reader.add(
-        op, Reduced(what, tuple(a - 1 for a in axes)), value, suffix="" if kept else " kept"
-    )
-    if not kept:
-        left = tuple(size for k, size in enumerate(value.shape, start=1) if k not in axes)
-        reader.add(op, Reshape(left), made)
-
-
-def _reduce_mean(reader: GraphReader, op: Any, what: Any = "average") -> None:
-    value = reader.value(op)
-    axes = reader.attribute(op, "axes")
-    given = reader.constant(op, 1, "its axes")
-    axes = axes if given is None else given.tolist()
-    rank = len(value.shape) + 1
-    image = list(range(2, rank))
-    if axes is None or not image or sorted(reader.axis(op, a, rank) for a in axes) != image:
-        if what == "max":
-            raise reader.refuse(
-                f"the largest over axes {axes}; expected all axes of the image, batch and channels"
-                " kept"
-            )
-        _reduced(reader, op, what, value, axes)
-        return
-    size = value.shape[1:]
-    pooled = reader.add(op, Pooling(what, size, size, tuple((0, 0) for _ in size)), value)
-    if not reader.attribute(op, "keepdims", 1):
-        reader.add(op, Reshape((value.shape[0],)), pooled)
 
 
 def _batch_norm(reader: GraphReader, op: Any) -> None:
@@ -311,6 +144,8 @@ def _batch_norm(reader: GraphReader, op: Any) -> None:
     scale, bias, mean, variance = (reader.constant(op, k, "a statistic") for k in range(1, 5))
     if scale is None or bias is None or mean is None or variance is None:
         raise reader.refuse("it lacks one of scale, bias, mean and variance")
+    if reader.opset < 7 and not reader.attribute(op, "is_test", 0):
+        raise reader.refuse("is_test = 0 takes statistics from the batch; expected 1")
     if reader.attribute(op, "training_mode", 0):
         raise reader.refuse(
             "training_mode = 1 takes statistics from the batch; export the model for inference"
@@ -326,101 +161,6 @@ def _batch_norm(reader: GraphReader, op: Any) -> None:
     offsets = np.asarray(bias, dtype=float) - np.asarray(mean, dtype=float) * factors
     form = (-1, *[1] * (len(value.shape) - 1))
     reader.add(op, Scale(factors.reshape(form), offsets.reshape(form)), value)
-
-
-def _sample_constant(reader: GraphReader, constant: Constant, value: Value) -> Constant:
-    """A constant without its batch axis, which has to be 1."""
-    array = np.asarray(constant, dtype=float)
-    if array.ndim == len(value.shape) + 1:
-        if array.shape[0] != 1:
-            raise reader.refuse(f"a constant of shape {array.shape} has a batch axis of its own")
-        array = array[0]
-    if array.ndim > len(value.shape):
-        raise reader.refuse(
-            f"a constant of shape {constant.shape} for samples of shape {value.shape}"
-        )
-    return array
-
-
-def _sum(reader: GraphReader, op: Any) -> None:
-    operands = [reader.operand(op, k) for k in range(len(op.input))]
-    values = [item for item in operands if isinstance(item, Value)]
-    constants = [
-        _sample_constant(reader, item, values[0])
-        for item in operands
-        if isinstance(item, np.ndarray)
-    ]
-    total = sum(constants[1:], start=constants[0]) if constants else None
-    values = _alike(reader, op, values)
-    nodes = [value.node for value in values]
-    if len(set(nodes)) == 1 and values:  # a value added to itself
-        reader.add(op, Scale(np.full((), float(len(values))), total), values[0])
-        return
-    for number, value in enumerate(values):
-        if value.node in nodes[:number]:
-            values[number] = reader.add(op, Reshape(value.shape), value, suffix=" again")
-    reader.add(op, Scale(np.ones(()), total), *values)
-
-
-def _alike(reader: GraphReader, op: Any, values: list[Value]) -> list[Value]:
-    """Values spread to one shape, axes of size 1 to those of the others."""
-    shapes = [value.shape for value in values]
-    try:
-        shape = np.broadcast_shapes(*shapes) if len({*map(len, shapes)}) < 2 else None
-    except ValueError:
-        shape = None
-    if shape is None:
-        raise reader.refuse(
-            f"samples of shapes {', '.join(map(str, shapes))}; expected equal ones, or axes of size 1"
-        )
-    return [
-        value
-        if value.shape == shape
-        else reader.add(op, Repeated(shape), value, suffix=f" spread {number}")
-        for number, value in enumerate(values)
-    ]
-
-
-def _sub(reader: GraphReader, op: Any) -> None:
-    first, second = reader.operand(op, 0), reader.operand(op, 1)
-    if isinstance(first, Value) and isinstance(second, Value):
-        first, second = _alike(reader, op, [first, second])
-        less = reader.add(op, Scale(-np.ones(())), second, suffix=" negated")
-        reader.add(op, Scale(np.ones(())), first, less)
-    elif isinstance(first, Value) and isinstance(second, np.ndarray):
-        reader.add(op, Scale(np.ones(()), -_sample_constant(reader, second, first)), first)
-    elif isinstance(second, Value) and isinstance(first, np.ndarray):
-        reader.add(op, Scale(-np.ones(()), _sample_constant(reader, first, second)), second)
-
-
-def _times(reader: GraphReader, op: Any, *, divide: bool = False) -> None:
-    first, second = reader.operand(op, 0), reader.operand(op, 1)
-    if isinstance(first, np.ndarray) and not divide:
-        first, second = second, first
-    if divide and isinstance(first, Value) and isinstance(second, Norm) and second.of == first:
-        reader.add(op, Normalise("L1"), first)
-        return
-    if isinstance(first, Value) and isinstance(second, Value) and not divide:
-        _product(reader, op, [first, second])
-        return
-    if not isinstance(first, Value) or not isinstance(second, np.ndarray):
-        raise reader.refuse(
-            "expected a value of the network " + ("over" if divide else "times") + " a constant"
-        )
-    by = _sample_constant(reader, second, first)
-    if divide and np.any(by == 0):
-        raise reader.refuse("it divides by 0")
-    reader.add(op, Scale(1.0 / by if divide else by), first)
-
-
-def _product(reader: GraphReader, op: Any, values: list[Value]) -> None:
-    """Two values multiplied: stacked one after the other, then their product."""
-    halves = []
-    for number, value in enumerate(_alike(reader, op, values)):
-        one = reader.add(op, Reshape((1, *value.shape)), value, suffix=f" factor {number}")
-        halves.append(reader.add(op, Embed(0, number, 2), one, suffix=f" half {number}"))
-    both = reader.add(op, Scale(np.ones(())), *halves, suffix=" both")
-    reader.add(op, Multiplied(), both)
 
 
 def _hard_sigmoid(reader: GraphReader, op: Any) -> None:
@@ -456,22 +196,11 @@ def _parametric(reader: GraphReader, op: Any) -> None:
     slope, value = reader.constant(op, 1, "its slope"), reader.value(op)
     if slope is None:
         raise reader.refuse("it lacks its slope")
-    reader.add(op, LeakyReLU(_sample_constant(reader, slope, value)), value)
-
-
-def _bounded(lowest: bool) -> Callable[[GraphReader, Any], None]:
-    """Max (a lowest value) or Min (a highest one) of a value and one number."""
-
-    def taken(reader: GraphReader, op: Any) -> None:
-        operands = [reader.operand(op, k) for k in range(len(op.input))]
-        values = [item for item in operands if isinstance(item, Value)]
-        bounds = [item for item in operands if isinstance(item, np.ndarray)]
-        if len(values) != 1 or len(operands) != 2 or bounds[0].size != 1:
-            raise reader.refuse("expected one value of the network and one number")
-        bound = float(np.reshape(_sample_constant(reader, bounds[0], values[0]), ()))
-        reader.add(op, Clip(lowest=bound) if lowest else Clip(highest=bound), values[0])
-
-    return taken
+    if reader.opset < 7 and slope.size > 1:  # one a channel
+        slope = np.reshape(slope, (-1, *[1] * (len(value.shape) - 1)))
+    slopes = sample_constant(reader, slope, value)
+    (value,) = (term for term in alike(reader, op, [value, slopes]) if isinstance(term, Value))
+    reader.add(op, LeakyReLU(slopes), value)
 
 
 def _clip(reader: GraphReader, op: Any) -> None:
@@ -572,18 +301,6 @@ def _linear_regressor(reader: GraphReader, op: Any) -> None:
     reader.decides = False
 
 
-def _norm(reader: GraphReader, op: Any) -> None:
-    value = reader.value(op)
-    power = int(reader.attribute(op, "p", 2))
-    axis = reader.axis(op, int(reader.attribute(op, "axis", -1)), len(value.shape) + 1)
-    if power not in (1, 2) or axis != len(value.shape):
-        raise reader.refuse(
-            f"the norm {power} along axis {axis} of samples {value.shape}; expected 1 or 2, along"
-            " the last axis"
-        )
-    reader.add(op, Normalise(f"L{power}"), value)
-
-
 def _zip_map(reader: GraphReader, op: Any) -> None:
     labels = _either(reader, op, "classlabels_int64s", "classlabels_strings")
     reader.classes = tuple(labels) if labels else reader.classes
@@ -594,18 +311,25 @@ def _zip_map(reader: GraphReader, op: Any) -> None:
 OF_WHOLE_NUMBERS = frozenset(
     (
         "Cast",
+        "DepthToSpace",
+        "DequantizeLinear",
+        "Expand",
         "Flatten",
         "Gather",
         "Identity",
+        "QLinearConv",
+        "QLinearMatMul",
         "Reshape",
         "Slice",
+        "SpaceToDepth",
         "Split",
         "Squeeze",
+        "Tile",
         "Transpose",
         "Unsqueeze",
     )
 )
-"""Operations that leave whole numbers as they are."""
+"""Operations that leave whole numbers as they are, or take them as quantised ones."""
 
 WITHOUT_EFFECT: dict[str, tuple[str | int, ...]] = {
     "ArgMax": ("keepdims", "select_last_index"),
@@ -614,9 +338,6 @@ WITHOUT_EFFECT: dict[str, tuple[str | int, ...]] = {
     "Dropout": ("ratio", "seed", 1),
     "LinearClassifier": ("multi_class",),
     "MaxPool": ("storage_order",),
-    "ReduceMax": ("noop_with_empty_axes",),
-    "ReduceMean": ("noop_with_empty_axes",),
-    "ReduceSum": ("noop_with_empty_axes",),
 }
 """Attributes and inputs that change nothing of what is computed here; all others that are not
 looked at are refused."""
@@ -624,14 +345,31 @@ looked at are refused."""
 OPERATIONS: dict[str, Callable[[GraphReader, Any], None]] = {
     "Gemm": _gemm,
     "MatMul": _matmul,
-    "Conv": _conv,
-    "MaxPool": _pool("max"),
-    "AveragePool": _pool("average"),
-    "GlobalAveragePool": _global_pool("average"),
-    "GlobalMaxPool": _global_pool("max"),
-    "ReduceMean": _reduce_mean,
-    "ReduceMax": lambda reader, op: _reduce_mean(reader, op, "max"),
-    "ReduceSum": _reduce_sum,
+    "Conv": windows.conv,
+    "ConvTranspose": windows.conv_transpose,
+    "QLinearConv": quantised.linear_conv,
+    "QLinearMatMul": quantised.linear_matmul,
+    "QuantizeLinear": quantised.quantise,
+    "DequantizeLinear": quantised.dequantise,
+    "MaxPool": windows.pool("max"),
+    "AveragePool": windows.pool("average"),
+    "GlobalAveragePool": windows.global_pool("average"),
+    "GlobalMaxPool": windows.global_pool("max"),
+    "ReduceMean": reductions.reduction("average"),
+    "ReduceMax": reductions.reduction("max"),
+    "ReduceMin": reductions.reduction("min"),
+    "ReduceSum": reductions.reduction("sum"),
+    "ReduceL1": reductions.reduction("sum", before=reductions.absolute),
+    "ReduceL2": reductions.reduction("sum", before=reductions.square, after=reductions.root),
+    "ReduceSumSquare": reductions.reduction("sum", before=reductions.square),
+    "ReduceLogSum": reductions.reduction("sum", after=reductions.logarithm),
+    "LayerNormalization": reductions.layer_norm,
+    "RMSNormalization": lambda reader, op: reductions.layer_norm(reader, op, centre=False),
+    "InstanceNormalization": lambda reader, op: reductions.group_norm(reader, op, each=True),
+    "GroupNormalization": reductions.group_norm,
+    "LRN": reductions.local_norm,
+    "Resize": resize,
+    "Upsample": resize,
     "Abs": _named_activation("abs"),
     "Relu": _named_activation("relu"),
     "Sigmoid": _named_activation("sigmoid"),
@@ -651,8 +389,21 @@ OPERATIONS: dict[str, Callable[[GraphReader, Any], None]] = {
     "Softsign": _named_activation("softsign"),
     "Erf": _named_activation("erf"),
     "Neg": lambda reader, op: void(reader.add(op, Scale(-np.ones(())), reader.value(op))),
-    "Max": _bounded(True),
-    "Min": _bounded(False),
+    "Exp": plain(lambda: Elementary("exp")),
+    "Log": plain(reductions.logarithm),
+    "Sin": plain(lambda: Elementary("sin")),
+    "Cos": plain(lambda: Elementary("cos")),
+    "Sign": plain(lambda: Elementary("sign")),
+    "Floor": plain(lambda: Elementary("floor")),
+    "Ceil": plain(lambda: Elementary("ceil")),
+    "Round": plain(lambda: Elementary("round")),
+    "Sqrt": plain(reductions.root),
+    "Reciprocal": plain(lambda: Power(np.full((), -1.0))),
+    "ThresholdedRelu": elementary.thresholded,
+    "Swish": elementary.swish,
+    "Where": elementary.where,
+    "Max": elementary.extreme("max"),
+    "Min": elementary.extreme("min"),
     "Clip": _clip,
     "Softmax": _softmax(False),
     "LogSoftmax": _softmax(True),
@@ -662,11 +413,17 @@ OPERATIONS: dict[str, Callable[[GraphReader, Any], None]] = {
     "Squeeze": shapes.squeeze,
     "Unsqueeze": lambda reader, op: shapes.squeeze(reader, op, more=True),
     "BatchNormalization": _batch_norm,
-    "Add": _sum,
-    "Sum": _sum,
-    "Sub": _sub,
-    "Mul": _times,
-    "Div": lambda reader, op: _times(reader, op, divide=True),
+    "Add": elementary.total,
+    "Sum": elementary.total,
+    "Mean": lambda reader, op: elementary.total(reader, op, mean=True),
+    "Sub": elementary.difference,
+    "Mul": elementary.product,
+    "Div": elementary.quotient,
+    "Pow": elementary.power,
+    "Expand": shapes.expand,
+    "Tile": shapes.tile,
+    "DepthToSpace": shapes.depth_to_space,
+    "SpaceToDepth": shapes.space_to_depth,
     "Concat": shapes.concat,
     "Slice": shapes.part,
     "Gather": shapes.gather,
@@ -682,7 +439,7 @@ OPERATIONS: dict[str, Callable[[GraphReader, Any], None]] = {
     ),
     "LinearClassifier": _linear_classifier,
     "LinearRegressor": _linear_regressor,
-    "LpNormalization": _norm,
+    "LpNormalization": reductions.norm,
     "ArrayFeatureExtractor": shapes.features,
     "ZipMap": _zip_map,
 }

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from spicesnn.networks.formats.onnx_constants import BATCH
-from spicesnn.networks.formats.onnx_graph import GraphReader
-from spicesnn.networks.nodes import Embed, Pad, Part, Reshape, Scale, Transpose
+from spicesnn.networks.formats.onnx_elementary import sample_constant
+from spicesnn.networks.formats.onnx_graph import GraphReader, Value
+from spicesnn.networks.nodes import Embed, Pad, Part, Repeated, Reshape, Scale, Transpose
 
 
 def flatten(reader: GraphReader, op: Any) -> None:
@@ -82,46 +83,147 @@ def transpose(reader: GraphReader, op: Any) -> None:
 
 
 def concat(reader: GraphReader, op: Any) -> None:
-    """Values one after the other along an axis."""
-    values = [reader.value(op, k) for k in range(len(op.input))]
-    axis = reader.axis(op, int(reader.attribute(op, "axis", 1)), len(values[0].shape) + 1)
+    """Values, and constants, one after the other along an axis."""
+    given = [reader.operand(op, k) for k in range(len(op.input))]
+    operands = [item for item in given if isinstance(item, Value | np.ndarray)]
+    first = next((item for item in operands if isinstance(item, Value)), None)
+    if first is None or len(operands) != len(given):
+        raise reader.refuse("expected values of the network and constants")
+    axis = reader.axis(op, int(reader.attribute(op, "axis", 1)), len(first.shape) + 1)
     if axis == 0:
         raise reader.refuse("it would join samples of different inputs")
-    total, begin, pieces = sum(v.shape[axis - 1] for v in values), 0, []
-    for number, value in enumerate(values):
-        pieces.append(
-            reader.add(op, Embed(axis - 1, begin, total), value, suffix=f" part {number}")
-        )
-        begin += value.shape[axis - 1]
-    reader.add(op, Scale(np.ones(())), *pieces)
+    terms = [
+        sample_constant(reader, item, first) if isinstance(item, np.ndarray) else item
+        for item in operands
+    ]
+    shapes = [term.shape for term in terms]
+    if len({(*s[: axis - 1], *s[axis:]) for s in shapes}) > 1 or len({*map(len, shapes)}) > 1:
+        raise reader.refuse(f"pieces of shapes {', '.join(map(str, shapes))} along axis {axis}")
+    total, begin, pieces = sum(shape[axis - 1] for shape in shapes), 0, []
+    offset = np.zeros((*first.shape[: axis - 1], total, *first.shape[axis:]))
+    fixed = False
+    for number, (term, shape) in enumerate(zip(terms, shapes, strict=True)):
+        end = begin + shape[axis - 1]
+        if isinstance(term, Value):
+            place = Embed(axis - 1, begin, total)
+            pieces.append(reader.add(op, place, term, suffix=f" part {number}"))
+        else:
+            offset[(*[slice(None)] * (axis - 1), slice(begin, end))] = term
+            fixed = True
+        begin = end
+    reader.add(op, Scale(np.ones(()), offset if fixed else None), *pieces)
 
 
 def pad(reader: GraphReader, op: Any) -> None:
-    """A constant around each sample."""
+    """A constant, the edge, a reflection or the other end around each sample; numbers below 0 cut
+    off."""
     value = reader.value(op)
-    if reader.attribute(op, "mode", "constant") != "constant":
-        raise reader.refuse(f"mode is {reader.attribute(op, 'mode')!r}; expected constant")
+    mode = reader.attribute(op, "mode", "constant")
+    if mode not in ("constant", "edge", "reflect", "wrap"):
+        raise reader.refuse(f"mode is {mode!r}; expected constant, edge, reflect or wrap")
     given = reader.constant(op, 1, "its padding")
     told = [int(k) for k in (reader.attribute(op, "pads", []) if given is None else given.ravel())]
-    level = reader.constant(op, 2, "its value")
-    axes = len(value.shape) + 1
-    if (
-        reader.operand(op, 3) is not None
-        or len(told) != 2 * axes
-        or told[0]
-        or told[axes]
-        or min(told) < 0
-    ):
-        raise reader.refuse(
-            f"padding {told} of samples {value.shape}; expected two numbers an axis, 0 or more,"
-            " none for the batch"
-        )
+    level, along = reader.constant(op, 2, "its value"), reader.constant(op, 3, "its axes")
+    rank = len(value.shape) + 1
+    axes = list(range(rank)) if along is None else [reader.axis(op, int(a), rank) for a in along]
+    if len(told) != 2 * len(axes) or len(set(axes)) != len(axes):
+        raise reader.refuse(f"padding {told} of axes {axes}; expected two numbers an axis")
+    pairs = {
+        axis: (told[k], told[k + len(axes)])
+        for k, axis in enumerate(axes)
+        if told[k] or told[k + len(axes)]
+    }
+    if 0 in pairs:
+        raise reader.refuse(f"padding {told} of samples {value.shape}; expected none for the batch")
     number = (
         float(reader.attribute(op, "value", 0.0))
         if level is None
         else float(np.asarray(level).reshape(()))
     )
-    reader.add(op, Pad(tuple((told[k], told[k + axes]) for k in range(1, axes)), number), value)
+    for axis, (before, after) in pairs.items():
+        size, more = value.shape[axis - 1], (max(before, 0), max(after, 0))
+        places = np.arange(size)[max(-before, 0) : size - max(-after, 0)]
+        if mode != "constant" and any(more):
+            if not places.size or (mode == "reflect" and max(more) >= places.size):
+                raise reader.refuse(
+                    f"{mode} by {(before, after)} of {size} places; expected less than there are"
+                )
+            places = np.pad(places, more, mode=mode)
+        if len(places) != size or mode != "constant":
+            value = reader.add(
+                op, Part(axis - 1, tuple(places.tolist())), value, suffix=f" axis {axis}"
+            )
+    around = [(0, 0)] * (rank - 1)
+    if mode == "constant":
+        for axis, (before, after) in pairs.items():
+            around[axis - 1] = (max(before, 0), max(after, 0))
+    reader.add(op, Pad(tuple(around), number), value)
+
+
+def expand(reader: GraphReader, op: Any) -> None:
+    """Each sample repeated along its axes of size 1."""
+    value, told = reader.value(op), reader.constant(op, 1, "its shape")
+    if told is None:
+        raise reader.refuse("it lacks its shape")
+    target, rank = [int(k) for k in told.ravel()], len(value.shape) + 1
+    target = [1] * (rank - len(target)) + target
+    if len(target) != rank or target[0] not in (1, BATCH, reader.batch or 1):
+        raise reader.refuse(
+            f"samples of shape {value.shape} become {target}; expected the batch axis to stay"
+        )
+    shape = tuple(max(a, b) for a, b in zip(value.shape, target[1:], strict=True))
+    if any(size not in (a, 1) for size, a in zip(target[1:], shape, strict=True)):
+        raise reader.refuse(f"samples of shape {value.shape} cannot become {target}")
+    reader.add(op, Repeated(shape), value)
+
+
+def tile(reader: GraphReader, op: Any) -> None:
+    """Each sample repeated as a whole along its axes."""
+    value, told = reader.value(op), reader.constant(op, 1, "its repeats")
+    times = [] if told is None else [int(k) for k in told.ravel()]
+    if len(times) != len(value.shape) + 1 or times[0] != 1 or min(times) < 1:
+        raise reader.refuse(f"repeats {times} of samples {value.shape}; expected 1 for the batch")
+    for axis, count in enumerate(times[1:]):
+        if count > 1:
+            places = tuple(range(value.shape[axis])) * count
+            value = reader.add(op, Part(axis, places), value, suffix=f" axis {axis + 1}")
+    reader.add(op, Reshape(value.shape), value)
+
+
+def depth_to_space(reader: GraphReader, op: Any) -> None:
+    """Channels become blocks of an image."""
+    value, block = reader.value(op), int(reader.attribute(op, "blocksize", 0))
+    mode = reader.attribute(op, "mode", "DCR")
+    if (
+        len(value.shape) != 3
+        or block < 1
+        or value.shape[0] % (block * block)
+        or mode not in ("DCR", "CRD")
+    ):
+        raise reader.refuse(f"blocks of {block} ({mode!r}) of samples {value.shape}")
+    channels, height, width = value.shape
+    left = channels // (block * block)
+    apart = (block, block, left) if mode == "DCR" else (left, block, block)
+    order = (2, 3, 0, 4, 1) if mode == "DCR" else (0, 3, 1, 4, 2)
+    one = reader.add(op, Reshape((*apart, height, width)), value, suffix=" in blocks")
+    two = reader.add(op, Transpose(order), one, suffix=" in place")
+    reader.add(op, Reshape((left, height * block, width * block)), two)
+
+
+def space_to_depth(reader: GraphReader, op: Any) -> None:
+    """Blocks of an image become channels."""
+    value, block = reader.value(op), int(reader.attribute(op, "blocksize", 0))
+    if len(value.shape) != 3 or block < 1 or any(size % block for size in value.shape[1:]):
+        raise reader.refuse(f"blocks of {block} of samples {value.shape}")
+    mode = reader.attribute(op, "mode", "DCR")
+    if mode not in ("DCR", "CRD"):
+        raise reader.refuse(f"mode is {mode!r}; expected DCR or CRD")
+    channels, height, width = value.shape
+    apart = (channels, height // block, block, width // block, block)
+    order = (2, 4, 0, 1, 3) if mode == "DCR" else (0, 2, 4, 1, 3)
+    one = reader.add(op, Reshape(apart), value, suffix=" in blocks")
+    two = reader.add(op, Transpose(order), one, suffix=" in place")
+    reader.add(op, Reshape((channels * block * block, height // block, width // block)), two)
 
 
 def part(reader: GraphReader, op: Any) -> None:
@@ -156,15 +258,18 @@ def gather(reader: GraphReader, op: Any) -> None:
     """Places of each sample along an axis."""
     value, places = reader.value(op), reader.constant(op, 1, "its places")
     axis = reader.axis(op, int(reader.attribute(op, "axis", 0)), len(value.shape) + 1)
-    if places is None or places.ndim > 1 or axis == 0:
-        raise reader.refuse("expected one place, or a list of places, of each sample")
+    if places is None or axis == 0:
+        raise reader.refuse("expected places of each sample that are constant")
     size = value.shape[axis - 1]
     kept = tuple(int(k) + size if k < 0 else int(k) for k in np.ravel(places))
-    if places.ndim:
+    if places.ndim == 1:
         reader.add(op, Part(axis - 1, kept), value)
         return
-    one = reader.add(op, Part(axis - 1, kept), value, suffix=" place")
-    reader.add(op, Reshape((*value.shape[: axis - 1], *value.shape[axis:])), one)
+    one = reader.add(op, Part(axis - 1, kept), value, suffix=" places")
+    shape = (*value.shape[: axis - 1], *places.shape, *value.shape[axis:])
+    if not shape:
+        raise reader.refuse("one number of each sample; expected an axis that stays")
+    reader.add(op, Reshape(shape), one)
 
 
 def features(reader: GraphReader, op: Any) -> None:
