@@ -10,6 +10,7 @@ import pytest
 
 from spicesnn.devices.importers.graph import ARITY, FUNCTIONS, Graph, Program
 from spicesnn.devices.importers.veriloga.model import read_model
+from spicesnn.devices.importers.veriloga.text import words_of
 from spicesnn.errors import (
     ConfigError,
     InputError,
@@ -288,6 +289,23 @@ def test_a_file_outside_the_models_folder_is_not_included(name, tmp_path):
     inside.mkdir()
     with pytest.raises(UnsafeNetlistError, match=r"line 1: `include of .* outside the folder"):
         of_text(inside, "analog I(p,n) <+ V(p,n);", head=f'`include "{name}"\n{HEAD}')
+
+
+@pytest.mark.parametrize(
+    "macros",
+    [
+        "`define a0 1.0\n" + "".join(f"`define a{k} (`a{k - 1}+`a{k - 1})\n" for k in range(1, 40)),
+        "`define a0\n" + "".join(f"`define a{k} `a{k - 1} `a{k - 1}\n" for k in range(1, 40)),
+        "`define b0(x) x\n"
+        + "".join(f"`define b{k}(x) `b{k - 1}(x+x)\n" for k in range(1, 40))
+        + "`define a39 `b39(1.0)\n",
+    ],
+    ids=["more words", "nothing at all", "longer arguments"],
+)
+def test_macros_that_double_again_and_again_are_refused_at_once(macros, tmp_path):
+    (tmp_path / "x.va").write_text(macros + HEAD + "analog I(p, n) <+ V(p, n) * `a39;\nendmodule\n")
+    with pytest.raises(UnsupportedNetlistError, match="more than 100000 words"):
+        words_of(tmp_path / "x.va")
 
 
 def test_a_model_keeps_its_equations_where_there_is_no_compiler(tmp_path, monkeypatch):

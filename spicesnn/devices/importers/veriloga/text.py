@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from spicesnn.errors import UnsafeNetlistError, UnsupportedNetlistError
@@ -165,6 +166,8 @@ class _Reader:
             None, tuple(Word(kind, text, "constants.vams", 1) for kind, text in four_pi)
         )
         self.words: list[Word] = []
+        self.replaced = 0
+        """Macros that were put in their places; each may leave nothing behind."""
         self.active: list[list[bool]] = []
         """Of each open `ifdef: whether this part is taken, whether any was."""
 
@@ -227,8 +230,13 @@ class _Reader:
 
     def put(self, words: Sequence[Word], inside: tuple[str, ...]) -> None:
         """Add words, macros replaced."""
-        self.words.extend(self.expanded(words, inside))
-        if len(self.words) > _MOST_WORDS:
+        self.words.extend(islice(self.expanded(words, inside), _MOST_WORDS + 1))
+        self._counted(len(self.words))
+
+    def _counted(self, words: int) -> None:
+        """Raise where there are more words, of the model or on their way through macros, than any
+        model has."""
+        if words > _MOST_WORDS:
             raise UnsupportedNetlistError(
                 f"the model has more than {_MOST_WORDS} words after its macros are put in their"
                 " places"
@@ -261,6 +269,9 @@ class _Reader:
                 body.extend(
                     [replace(inner, file=word.file, line=word.line)] if swap is None else swap
                 )
+                self._counted(len(body))
+            self.replaced += 1
+            self._counted(self.replaced)
             yield from self.expanded(body, (*inside, name))
 
     def directive(self, name: str, rest: str, at: Word, depth: int) -> bool:
