@@ -31,6 +31,41 @@ def test_wires_by_position_are_the_wires_by_name():
     assert sn.Wires().word_line_ohm == 1.0
 
 
+def test_one_number_of_wires_is_that_of_all_segments():
+    """Before: ``Wires(0.5)`` had bit lines of 1 Ω."""
+    assert sn.Wires(0.5) == sn.Wires(0.5, 0.5)
+    assert sn.Wires("500mΩ") == sn.Wires(0.5, 0.5)
+    assert sn.Wires() == sn.Wires(1.0, 1.0)
+    assert sn.Wires(word_line_ohm=0.5) == sn.Wires(0.5, 1.0)
+    assert sn.Wires(0.5, bit_line_ohm=0.25) == sn.Wires(0.5, 0.25)
+    with pytest.raises(InputError, match="says the word lines alone, one by one; expected bit_"):
+        sn.Wires(np.array([1.0, 2.0]))
+
+
+@pytest.mark.parametrize("cells", [[[345, 903], [652, 401]], [[1e4, 0], [1e6, 2e5]]])
+def test_resistances_are_no_conductances(cells):
+    """Before: an array of 345 S to 903 S, whose currents are 1e5 times too large."""
+    with pytest.raises(
+        InputError, match=r"as resistances in ohm do; expected siemens: Crossbar\(1"
+    ):
+        sn.Crossbar(cells)
+    shorted = np.where(np.eye(2) > 0, 1e-4, 1e3)
+    assert sn.Crossbar(shorted).conductance.max() == 1e3  # a shorted cell among others
+
+
+def test_inputs_in_columns_are_told_to_be_transposed():
+    array = sn.Crossbar(np.full((3, 2), 1e-4))
+    for shape in ((3, 1), (3, 4)):
+        with pytest.raises(InputError, match="row_volts transposed has that shape"):
+            array.read(np.ones(shape))
+    with pytest.raises(InputError, match=r"one voltage a word line$"):
+        array.read(np.ones((2, 4)))
+    with pytest.raises(TypeError, match=r"has no argument 'applied_voltages'; use row_volts=…"):
+        array.read(applied_voltages=np.ones(3))
+    with pytest.raises(InputError, match="row_volts is missing"):
+        array.read()
+
+
 def test_reading_and_pulsing_an_array_is_what_the_engine_does():
     array = sn.Crossbar(G, wires=sn.Wires(1.0, 1.0))
     assert np.array_equal(array.read(V).column_amps, sn.NodalEngine().read(array, V).column_amps)

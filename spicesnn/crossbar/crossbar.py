@@ -38,6 +38,10 @@ class GateAlong(enum.Enum):
 _IDEAL = Wires.ideal()
 _BITS = np.dtype(np.uint64)
 _INFINITY_BITS = np.array(np.inf).view(_BITS)[()]
+_OHMS = 100.0, 1e12
+"""Resistances of cells, in ohm; no cell conducts so many siemens. Beyond are what solvers are tried
+with."""
+_OHMS_BITS = np.array(_OHMS[0]).view(_BITS)[()]
 
 
 _WORDS = {
@@ -53,6 +57,9 @@ _WORDS = {
     ),
     "ir_drop": "array.read(row_volts).cell_volts, or `spicesnn study ir-drop`",
     "solve": "array.read(row_volts)",
+    "compute": "array.read(row_volts)",
+    "resistances": "1 / array.cell_conductance()",
+    "random": "Crossbar(rng.uniform(low, high, (rows, cols))), in siemens",
     "run": "array.read(row_volts) or array.pulse(…)",
     "simulate": "array.read(row_volts) or array.pulse(…)",
     "vmm": "array.read(row_volts).column_amps",
@@ -237,13 +244,23 @@ class Crossbar(metaclass=Hinting):
         # As whole numbers the bits of doubles ≥ 0 are in order, with infinity and NaN at the end
         # and all that has a minus beyond: one look at the largest says that all is well (a negative
         # zero needs a second one)
-        if np.maximum.reduce(values.view(_BITS), None) >= _INFINITY_BITS and not (
+        largest = np.maximum.reduce(values.view(_BITS), None)
+        if largest >= _INFINITY_BITS and not (
             values.min() >= 0 and values.max() < np.inf
         ):  # NaN fails the first
             worst = np.argwhere(~np.isfinite(values) | (values < 0))[0]
             raise InputError(
                 f"conductance[{worst[0]}, {worst[1]}] = {values[tuple(worst)]} S; expected finite"
                 " values, 0 or more"
+                + ("; of resistances in ohm, 1 / resistances" if np.any(np.isinf(values)) else "")
+            )
+        if largest >= _OHMS_BITS and np.all(
+            (values == 0) | ((values >= _OHMS[0]) & (values <= _OHMS[1]))
+        ):
+            raise InputError(
+                f"conductance goes from {np.min(values[values > 0]):.4g} S to"
+                f" {np.max(values):.4g} S, as resistances in ohm do; expected siemens:"
+                " Crossbar(1 / numpy.asarray(resistances))"
             )
         object.__setattr__(self, "conductance", values)
 
@@ -441,7 +458,7 @@ class Crossbar(metaclass=Hinting):
         """
         return shortcut("array.effective_conductance")(self)  # type: ignore[no-any-return]
 
-    def read(self, row_volts: ArrayLike, *, engine: Any = None, **lines: Any) -> Any:
+    def read(self, row_volts: ArrayLike | None = None, *, engine: Any = None, **lines: Any) -> Any:
         """Read the array by the nodal engine, or by another one.
 
         Parameters

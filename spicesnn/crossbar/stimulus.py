@@ -29,6 +29,11 @@ def _levels(values: ArrayLike, lines: int, name: str, what: str, extra: str = "b
         raise InputError(
             f"{name} has shape {array.shape}; expected ({lines},) or ({extra}, {lines}): one"
             f" voltage a {what}"
+            + (
+                f"; {name} transposed has that shape"
+                if array.ndim == 2 and array.shape[0] == lines
+                else ""
+            )
         )
     if not _finite(array):
         raise InputError(

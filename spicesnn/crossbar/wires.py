@@ -44,6 +44,11 @@ _WORDS = {
     "row": "word_line_ohm=…",
     "column": "bit_line_ohm=…",
     "r_i": "word_line_ohm=… and bit_line_ohm=…",
+    "r_i_word_line": "word_line_ohm=…",
+    "r_i_bit_line": "bit_line_ohm=…",
+    "Rp_row": "word_line_ohm=…",
+    "Rp_col": "bit_line_ohm=…",
+    "Rp": "word_line_ohm=… and bit_line_ohm=…",
     "resistance": "word_line_ohm=… and bit_line_ohm=…",
     "ohm": "word_line_ohm=… and bit_line_ohm=…",
     "row_ohm": "word_line_ohm=…",
@@ -77,16 +82,30 @@ class _Known:
 _put = object.__setattr__
 
 
+class _OneForBoth(Hinting):
+    """The class of wires: one number by position is the resistance of all segments."""
+
+    def __call__(self, *given: Any, **named: Any) -> Any:
+        if len(given) == 1 and "bit_line_ohm" not in named:
+            if np.ndim(given[0]) and np.asarray(given[0]).dtype.kind in "fiu":
+                raise InputError(
+                    f"Wires({brief(given[0])}) says the word lines alone, one by one; expected"
+                    " bit_line_ohm=… too"
+                )
+            given = (given[0], given[0])
+        return super().__call__(*given, **named)
+
+
 @hinted(_WORDS, _WORDS)
 @dataclass(frozen=True, eq=False, slots=True)
-class Wires(_Known, metaclass=Hinting):
+class Wires(_Known, metaclass=_OneForBoth):
     """Wire parasitics of a crossbar.
 
     Word line i is driven at column 0 through ``driver_ohm`` and one segment; bit line j is sensed
     at the last row through one segment and ``sense_ohm``; one segment lies between neighbouring
     cells; the other ends float. `drive_side` and `sense_side` choose other ends, or both. 0 Ω is
     exact: the nodes it joins are one node. Each resistance is one number or one per line. The four
-    may be given by position: ``Wires(1.0, 1.0)``.
+    may be given by position: ``Wires(1.0, 1.0)``; one number alone, ``Wires(0.5)``, is both lines'.
 
     Attributes
     ----------

@@ -59,17 +59,25 @@ def engine_given(engine: Engine | str | None, init: Sequence[str] = ()) -> Itera
         )
 
 
+_VOLTS = dict.fromkeys(
+    ("applied_voltages", "volts", "v", "V", "v_in", "inputs", "input", "x", "vector", "v_read"),
+    "row_volts=…",
+)
 _LINES = ("column_volts", "gate_volts", "floating_rows", "floating_columns", "voltages")
 
 
 def read(
-    array: Crossbar, row_volts: ArrayLike, engine: Engine | str | None = None, **lines: Any
+    array: Crossbar, row_volts: ArrayLike | None, engine: Engine | str | None = None, **lines: Any
 ) -> Read:
     """Read an array; see `Engine.read`."""
     if unknown := [name for name in lines if name not in _LINES]:
-        raise UnknownArgumentError(
-            f"array.read has no argument {unknown[0]!r}; besides row_volts and engine it takes"
-            f" {', '.join(_LINES)}"
+        use = answer(unknown[0], _VOLTS, ()) or (
+            f"; besides row_volts and engine it takes {', '.join(_LINES)}"
+        )
+        raise UnknownArgumentError(f"array.read has no argument {unknown[0]!r}{use}")
+    if row_volts is None:
+        raise InputError(
+            "array.read: row_volts is missing; expected volts, (rows,) or (batch, rows)"
         )
     if engine is None:
         return default_engine().read(array, row_volts, **lines)

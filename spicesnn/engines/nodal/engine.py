@@ -38,7 +38,9 @@ _CALLS = {
 
 
 @hinted(
-    _CALLS, dict.fromkeys(("tol", "tolerance", "rtol", "reltol", "atol", "accuracy"), _TOLERANCES)
+    _CALLS,
+    dict.fromkeys(("tol", "tolerance", "rtol", "reltol", "atol", "accuracy"), _TOLERANCES),
+    by_place="NodalEngine().read(array, row_volts) or .pulse(array, pulse)",
 )
 class NodalEngine(Engine):
     """Solves arrays as circuits, without SPICE."""
