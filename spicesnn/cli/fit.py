@@ -312,6 +312,7 @@ def _comparison(
             "name": c.name,
             "aic": c.aic if c.result else None,
             "relative_rmse": c.result.relative_rmse if c.result else None,
+            "residual": c.residual if c.result else None,
             "parameters": c.result.parameters if c.result else {},
             "verdict": c.verdict(best),
         }
@@ -328,7 +329,7 @@ def _comparison(
                 if result is None
                 else (
                     f"{candidate.aic - best.aic:.1f}",
-                    f"{100 * result.relative_rmse:.3g} %",
+                    f"{100 * candidate.residual:.3g} %",
                     str(len(result.parameters)),
                 )
             )

@@ -30,28 +30,37 @@ class Candidate:
         IEEE Trans. Autom. Control 19, 716, 1974); infinite where there is no fit.
     reason : str
         Why there is none.
+    residual : float
+        The root of that mean square: residuals as a fraction of the data, by which models are
+        compared. (`FitResult.relative_rmse` is a fraction of each model's own curve.)
     """
 
     name: str
     result: FitResult | None
     aic: float
     reason: str = ""
+    residual: float = np.inf
+
+    @property
+    def missed(self) -> bool:
+        """Whether the fit misses the data."""
+        return self.result is not None and any(
+            "misses these data" in remark for remark in self.result.remarks
+        )
 
     def verdict(self, best: Candidate) -> str:
         """Return in words what this model is against the best."""
         if self.result is None or best.result is None:
             return self.reason
         if self is best:
-            missed = any("misses these data" in remark for remark in self.result.remarks)
-            return "best, but it misses the data" if missed else "best"
+            return "best, but it misses the data" if self.missed else "best"
         if self.aic - best.aic < 2.0:
-            return "as good"
-        ratio = self.result.relative_rmse / best.result.relative_rmse
-        return (
-            "describes the data, with less support"
-            if ratio < _FITS
-            else f"residuals {ratio:.2g} times those of the best"
-        )
+            return "as good; it misses the data too" if self.missed else "as good"
+        ratio = self.residual / best.residual
+        apart = f"residuals {ratio:.2g} times those of the best"
+        if self.missed:
+            return f"misses the data: {apart}"
+        return apart if ratio >= _FITS else "describes the data, with less support"
 
 
 def compare(
@@ -90,6 +99,7 @@ def compare(
                 name=name,
                 result=result,
                 aic=y.size * float(np.log(max(square, 1e-30))) + 2.0 * len(result.parameters),
+                residual=float(np.sqrt(square)),
             )
         )
     return tuple(sorted(found, key=lambda candidate: candidate.aic))

@@ -172,8 +172,8 @@ def test_a_fit_says_parameters_with_their_own_deviations_and_correlations(
 
 def test_models_are_compared_by_their_distance_from_the_best(run_json, run, monkeypatch, tmp_path):
     models = [
-        Candidate(name="vteam", result=fitted(), aic=-52.5),
-        Candidate(name="yakopcic", result=fitted(relative_rmse=0.4), aic=-12.25),
+        Candidate(name="vteam", result=fitted(), aic=-52.5, residual=0.0123),
+        Candidate(name="yakopcic", result=fitted(relative_rmse=0.3), aic=-12.25, residual=0.4),
         Candidate(name="stanford", result=None, aic=np.inf, reason="it has no voltage that low"),
     ]
     recorder(monkeypatch, "spicesnn.fitting.compare.compare", models)
@@ -182,7 +182,7 @@ def test_models_are_compared_by_their_distance_from_the_best(run_json, run, monk
     assert code == 0
     assert [(one["name"], one["aic"], one["relative_rmse"]) for one in found["models"]] == [
         ("vteam", -52.5, 0.0123),
-        ("yakopcic", -12.25, 0.4),
+        ("yakopcic", -12.25, 0.3),
         ("stanford", None, None),
     ]
     said = words(run("fit", "all", "some.csv")[1])
