@@ -34,6 +34,7 @@ from spicesnn.errors import InputError, UnsupportedNetlistError
 from spicesnn.guesses import nearest
 from spicesnn.netlist.foreign import TAKEN
 from spicesnn.netlist.safety import read_cards
+from spicesnn.netlist.spans import Motion
 from spicesnn.units import parse
 from spicesnn.whole_file import write_whole, writing
 
@@ -70,7 +71,8 @@ class Guess:
     fixed : dict
         Those of the card that cannot → why.
     drive : (amplitude, frequency)
-        Volt, hertz: of the test bench in the file where it has a sine.
+        Volt, hertz: of the test bench in the file where it has a sine, else what moves the first
+        state.
     """
 
     name: str
@@ -208,7 +210,8 @@ def guess(
     pins : (p, n), optional
         The pins of word line and bit line; the first two that are no states if left out.
     bounds : Mapping, optional
-        Node of a state → lowest and highest value; 0 and 1 if left out.
+        Node of a state → lowest and highest value; what holds it in the equations if left out,
+        else 0 and 1.
 
     Raises
     ------
@@ -231,6 +234,14 @@ def guess(
     part, found, parameters, fixed = _settable(library, chosen, dialect)
     states = tuple(stores(part, frozenset(_outer(part)), ()))
     p, n = _pins(path, part, states, pins)
+    for pin in (p, n):
+        if not any(pin in element.nodes for element in part.elements):
+            apart = ", ".join(element.name for element in part.left_out) or "none"
+            raise chosen.card.error(
+                f"no element of .subckt {part.name} lies at its pin {pin!r}, so no current flows"
+                f" through it (elements that nothing at its pins depends on: {apart}); are its nodes"
+                " called as its pins are?"
+            )
     for element in part.elements:
         if element.kind == "v" and set(element.nodes) == {p, n} and _nothing(element.value):
             raise element.card.error(
@@ -249,8 +260,13 @@ def guess(
                 f"the capacitors {one.path!r} and {two.path!r} lie at one node, inside and outside of a"
                 " sub-circuit; make them one"
             )
-    for store in states:
-        spans[store.node] = (bounds or {}).get(store.node, (0.0, 1.0))
+    motion = Motion.of(part, (p, n), states, parameters) if states else None
+    for k, store in enumerate(states):
+        found_low, found_high = (None, None) if motion is None else motion.span(k)
+        spans[store.node] = (bounds or {}).get(
+            store.node,
+            (0.0 if found_low is None else found_low, 1.0 if found_high is None else found_high),
+        )
         low, high = spans[store.node]
         start = (
             min(max(low, 0.0), high)
@@ -286,7 +302,9 @@ def guess(
         bounds=spans,
         parameters=parameters,
         fixed=fixed,
-        drive=_drive(library, found),
+        drive=_drive(library, found)
+        or (motion.drive(0, spans[states[0].node]) if motion is not None else None)
+        or (1.0, 1e3),
     )
 
 
@@ -483,11 +501,11 @@ def _pins(
     return given[0], given[1]
 
 
-def _drive(library: Library, dialect: SpiceDialect) -> tuple[float, float]:
-    """Return amplitude and frequency of the first sine in the file's test bench; 1 V and 1 kHz
-    without one."""
+def _drive(library: Library, dialect: SpiceDialect) -> tuple[float, float] | None:
+    """Return amplitude and frequency of the first sine in the file's test bench; None without
+    one."""
     for card in library.bench:
-        match = re.search(r"^v.*\bsine?\s*\((.*)", card.text)
+        match = re.search(r"^v.*?\bsine?\b\s*\(?(.*)", card.text)
         words = split(match.group(1).rstrip().removesuffix(")")) if match is not None else []
         if len(words) < _SINE:
             continue
@@ -499,7 +517,7 @@ def _drive(library: Library, dialect: SpiceDialect) -> tuple[float, float]:
             continue
         if 0 < abs(amplitude) < math.inf and 0 < frequency < math.inf:
             return abs(amplitude), frequency
-    return 1.0, 1e3
+    return None
 
 
 _SINE = 3

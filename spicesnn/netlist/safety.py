@@ -46,6 +46,8 @@ _BENCH_OPTIONS = _words("""
     relv runlvl statfl unwrap
 """)
 """Options of other simulators about accuracy and printing, left out with the test bench."""
+_ALTERS_SOURCE = re.compile(r"alter\s+@?[vi]\w*(?=[\s\[=])")
+"""What changes a source of the test bench, and nothing inside a sub-circuit."""
 _OF_VERILOG = _words(".hdl pre_osdi")
 """What loads a Verilog-A model, as text or compiled."""
 _NEVER_ELEMENTS = _words("shell source codemodel write wrdata")
@@ -99,10 +101,12 @@ def refuse(path: Path | str, line: int, what: str) -> UnsafeNetlistError:
     )
 
 
-def _verilog(name: Path | str, at: int, word: str) -> UnsafeNetlistError:
+def _verilog(name: Path | str, at: int, line: str) -> UnsafeNetlistError:
+    word, _, rest = line.strip().partition(" ")
+    found = re.search(r"[\w.+/-]*\.(?:va|vams)\b", rest)
     return UnsafeNetlistError(
-        f"{name}, line {at}: {word!r} loads a Verilog-A model, which is not part of a netlist; import"
-        " its text itself: spicesnn import FILE.va"
+        f"{name}, line {at}: {word.lower()!r} loads a Verilog-A model, which is not part of a netlist;"
+        f" import its text itself: spicesnn import {'FILE.va' if found is None else found.group(0)}"
     )
 
 
@@ -145,11 +149,11 @@ def check_text(text: str, name: Path | str, *, translated: bool = False) -> None
         if control is not None:
             if word == ".endc":
                 control = None
-            elif not (translated and word in _BENCH_COMMANDS) and (
-                word in _COMMANDS or word.startswith("pre_")
-            ):
+            elif not (
+                translated and (word in _BENCH_COMMANDS or _ALTERS_SOURCE.match(bare) is not None)
+            ) and (word in _COMMANDS or word.startswith("pre_")):
                 if word in _OF_VERILOG:
-                    raise _verilog(name, at, word)
+                    raise _verilog(name, at, raw)
                 raise refuse(
                     name,
                     at,
@@ -184,7 +188,7 @@ def _check_card(name: Path | str, at: int, card: str, options: frozenset[str]) -
         raise refuse(name, at, "a file name in a parameter, over several lines")
     if first.startswith("."):
         if first in _OF_VERILOG:
-            raise _verilog(name, at, first)
+            raise _verilog(name, at, card)
         if first not in _ALLOWED_CARDS:
             raise refuse(name, at, f"{first!r}, which is not a card of a circuit description")
         if first in _OUTPUT_CARDS and ">" in card:
@@ -196,7 +200,7 @@ def _check_card(name: Path | str, at: int, card: str, options: frozenset[str]) -
                 name, at, f"the code model {words[2]!r}, which reads files or starts programs"
             )
     elif first in _OF_VERILOG:
-        raise _verilog(name, at, first)
+        raise _verilog(name, at, card)
     elif first in _NEVER_ELEMENTS or first.startswith("pre_"):
         raise refuse(name, at, f"the command {first!r}")
     elif not re.match(r"[a-z]", first):
@@ -318,6 +322,8 @@ def _cards(path: Path, section: str | None, root: Path, depth: int) -> list[Card
             " the file of the .subckt that it shows"
         )
     _of_spectre(text, path)
+    if path.suffix.lower() in _DECKS and re.match(r"\d", text):
+        text = "*" + text  # a title that is no element either
     check_text(text, path, translated=True)
     text = _without_commands(text)
     if path.suffix.lower() in _DECKS and not text.lstrip().startswith((".", "*")):

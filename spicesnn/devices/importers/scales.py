@@ -45,7 +45,8 @@ def check_ranges(device: Device, guessed: Iterable[str], file: str) -> None:
             raise InputError(
                 f"{file}: nothing in the text says between which values the state {state!r} moves,"
                 f" and the current depends on it from about {found[0]:.2g} to {found[1]:.2g} alone;"
-                f" say its range: --state {state}=LOW,HIGH"
+                f" say its range, such as --state {state}={found[0]:.2g},{found[1]:.2g}, or as far as"
+                " what drives it takes it"
             )
 
 

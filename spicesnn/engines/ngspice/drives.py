@@ -11,6 +11,7 @@ from spicesnn.arrays import Floats
 from spicesnn.devices.base import Device
 from spicesnn.devices.foreign import Foreign
 from spicesnn.devices.stimulus import Stimulus
+from spicesnn.engines.determined import check_determined
 from spicesnn.engines.ngspice import checks
 from spicesnn.engines.ngspice.circuit import Answer, Circuit, Job, build
 from spicesnn.engines.ngspice.movement import Finer, check_movement, known_well_enough, movement
@@ -23,6 +24,8 @@ from spicesnn.netlist.drive_deck import drive_deck
 LARGEST_DIFFERENCE = 1e-3
 """Of the largest current: of ngspice's current from the Python twin's at ngspice's own volts and
 states."""
+_RESOLVED = 1e-7
+"""Of a state's range: how near to a bound values are told apart."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
@@ -73,6 +76,8 @@ def drive(
         )
 
     accuracy, done = known_well_enough(run, accuracy, finer)
+    if isinstance(device, Foreign) and device.stored is not None and done.state.ndim == 1:
+        check_determined(device, done.volts, done.state, _RESOLVED)
     return IVCurve(
         time=done.time,
         volts=done.volts,

@@ -13,6 +13,7 @@ from spicesnn.arrays import Floats
 from spicesnn.devices.base import Device
 from spicesnn.devices.foreign import Foreign
 from spicesnn.devices.stimulus import Stimulus
+from spicesnn.engines.determined import check_determined
 from spicesnn.engines.results import IVCurve
 from spicesnn.errors import ConvergenceError, InputError
 
@@ -69,6 +70,8 @@ def drive_device(
         else:
             states[:, wanted] = start[:, None]
     volts = np.asarray(stimulus.volts(times), dtype=float)
+    if isinstance(device, Foreign) and len(device.state_names) == 1:
+        check_determined(device, volts, states[0], _RESOLVED)
     amps = cell.current(volts, states)
     return IVCurve(
         time=times,
@@ -96,9 +99,9 @@ def output_times(stimulus: Stimulus, points: int) -> Floats:
     return np.unique(np.concatenate([even, breaks[~near]]))
 
 
-_INSIDE, _HALVINGS, _DIFFERENCE = 1e-9, 40, 1e-7
+_INSIDE, _HALVINGS, _DIFFERENCE, _RESOLVED = 1e-9, 40, 1e-7, 1e-10
 """Of the range: what is just inside a bound. A time between two steps is halved so often. Of the
-range: steps of a difference."""
+range: steps of a difference; how near to a bound values are told apart."""
 
 
 def _above(_: float, fraction: Floats) -> float:
@@ -331,7 +334,6 @@ class _OneCell:
             left = times[sum(part.shape[1] for part in parts) :]
             side = 1.0 if start[0] >= 1 else -1.0 if start[0] <= 0 else 0.0
             if side:
-                self._rate(now, start)  # an error, where nothing holds the state
                 leaves, count = self._leaves(side, now, end)
                 parts.append(np.repeat(start[:, None], np.count_nonzero(left <= leaves), axis=1))
                 evaluations, now, start = (
@@ -347,11 +349,20 @@ class _OneCell:
 
     def _leaves(self, side: float, now: float, end: float) -> tuple[float, int]:
         """Return when the rate just inside a bound (side 1: the upper, −1: the lower) leads away
-        from it, `end` if it never does."""
+        from it, `end` if it never does.
+
+        Raises
+        ------
+        EngineError
+            Nothing holds the state at the bound meanwhile.
+        """
         inside = np.array([1.0 - _INSIDE if side > 0 else _INSIDE])
+        bound = np.array([1.0 if side > 0 else 0.0])
         grid = np.append(np.arange(now, end, (end - now) * _LONGEST_STEP), end)
         for k, time in enumerate(grid):
-            if side * self._rate(float(time), inside)[0] < 0:
+            if side * self._rate(float(time), inside)[0] >= 0:
+                self._rate(float(time), bound)  # an error, where nothing holds the state
+            else:
                 late, early = float(time), float(grid[max(k - 1, 0)])
                 for _ in range(_HALVINGS):
                     middle = 0.5 * (early + late)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from spicesnn.devices.importers.graph import Graph, Program
+from spicesnn.devices.importers.ranges import Rates, candidates, drive, held_between, resting
 from spicesnn.devices.importers.stored import Stored
 from spicesnn.devices.importers.veriloga.execute import FixesError
 from spicesnn.devices.importers.veriloga.hidden import Settled, settled
@@ -21,13 +22,6 @@ from spicesnn.devices.importers.veriloga.parameters import (
     used_only,
 )
 from spicesnn.devices.importers.veriloga.parser import modules_of, only_module
-from spicesnn.devices.importers.veriloga.ranges import (
-    Rates,
-    candidates,
-    drive,
-    held_between,
-    resting,
-)
 from spicesnn.devices.importers.veriloga.syntax import Module
 from spicesnn.devices.importers.veriloga.system import StateEquation, System, pins_of, system_of
 from spicesnn.devices.importers.veriloga.text import words_of
@@ -414,7 +408,8 @@ class _Maker:
                     if graph.names[s.symbol] not in known and s is not state
                 },
             }
-            at = resting(graph, state, system.unknowns, others)
+            guess = 300.0 if state.thermal else 0.0
+            at = resting(graph, state.symbol, state.rate, system.unknowns, others, guess)
             if at is not None:
                 found[state.name] = at, self.resting_place(state)
         return found
@@ -449,7 +444,10 @@ class _Maker:
             low, high = (graph.number(end) for end in self.given[name])
         elif low is None or high is None:
             within = value if value == value else 0.5
-            values = candidates(self.system, state, self.defaults)
+            equations = [s.rate for s in self.system.states] + [r for _, r in self.system.unknowns]
+            values = candidates(
+                graph, [self.system.current, *equations], state.symbol, self.defaults
+            )
             a, b = (
                 (None, None)
                 if state.thermal

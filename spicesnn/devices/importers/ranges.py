@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from spicesnn.devices.importers.graph import Graph, Program
-from spicesnn.devices.importers.veriloga.system import StateEquation, System
 
 _VOLTS = ((0.1, 0.5, 1.0, 2.0), (5.0, 10.0, 20.0))
 """Voltages to look at: the second lot where nothing moves at the first."""
@@ -17,11 +16,21 @@ _STILL = 1e-9
 
 
 def candidates(
-    system: System, state: StateEquation, defaults: Mapping[str, float]
+    graph: Graph, places: Sequence[int], symbol: int, defaults: Mapping[str, float]
 ) -> list[tuple[float, int]]:
     """Return values at which something may happen to a state, with their expressions: what it is
-    compared with, 0, 1, and parameters."""
-    graph = system.graph
+    compared with, 0, 1, and parameters.
+
+    Parameters
+    ----------
+    graph : Graph
+    places : sequence of int
+        The equations: current, rates, residuals.
+    symbol : int
+        The state.
+    defaults : Mapping
+        Parameter → its value.
+    """
     found: dict[float, int] = {}
 
     def add(place: int) -> None:
@@ -32,16 +41,14 @@ def candidates(
             if math.isfinite(value):
                 found.setdefault(value, place)
 
-    for place in graph.order(
-        [system.current, *(s.rate for s in system.states), *(r for _, r in system.unknowns)]
-    ):
+    for place in graph.order(places):
         if graph.ops[place] in ("<", "<=", "min", "max"):
             a, b = graph.args[place]
-            if state.symbol in graph.held(place):
+            if symbol in graph.held(place):
                 # Where both sides are equal, if their difference is linear in the state.
                 gap = graph.make("-", a, b)
-                by = graph.slope(gap, state.symbol)
-                rest = graph.put([gap], {state.symbol: graph.zero})[0]
+                by = graph.slope(gap, symbol)
+                rest = graph.put([gap], {symbol: graph.zero})[0]
                 if by in (graph.one, graph.number(-1.0)):
                     add(rest if by != graph.one else graph.make("neg", rest))
     for place in (graph.zero, graph.one, *(graph.symbol(f"par:{name}") for name in defaults)):
@@ -97,17 +104,19 @@ def _rests(rates: Rates, value: float, sign: float) -> bool:
 
 def resting(
     graph: Graph,
-    state: StateEquation,
+    symbol: int,
+    rate: int,
     unknowns: Sequence[tuple[int, int]],
     known: Mapping[str, float],
+    guess: float,
 ) -> float | None:
-    """Return where a state comes to rest at no voltage, by Newton's method; None where it rests
-    anywhere or nowhere."""
-    symbols = [state.symbol, *(s for s, _ in unknowns)]
-    rows = [state.rate, *(r for _, r in unknowns)]
+    """Return where a state comes to rest at no voltage, by Newton's method from a guess; None where
+    it rests anywhere or nowhere."""
+    symbols = [symbol, *(s for s, _ in unknowns)]
+    rows = [rate, *(r for _, r in unknowns)]
     program = Program(graph, [*rows, *(graph.slope(r, s) for r in rows for s in symbols)])
     n = len(symbols)
-    at = np.array([300.0 if state.thermal else 0.0] + [0.0] * (n - 1))
+    at = np.array([guess] + [0.0] * (n - 1))
     names = [graph.names[s] for s in symbols]
     for _ in range(100):
         try:
