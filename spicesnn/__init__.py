@@ -142,6 +142,15 @@ _WORDS = {
         "sn.devices.VTEAM() and the others of sn.devices.names(); spicesnn.devices.Device is their"
         " base"
     ),
+    "AnalogCore": (
+        "sn.Network.from_arrays([matrix.T]).on(sn.Hardware(…)) for a signed matrix, or"
+        " sn.Crossbar(siemens)"
+    ),
+    **dict.fromkeys(
+        ("CrossSimParameters", "set_params", "RPUConfig", "InferenceRPUConfig", "Config"),
+        "sn.Hardware(device=…, wires=…, tile=…, bits_per_cell=…, dac=…, adc=…, imperfections=…)",
+    ),
+    "badcrossbar": "array.read(row_volts)",
     "Memristor": "sn.devices.VTEAM() and the others of sn.devices.names()",
     "Array": "sn.Crossbar(conductance)",
     "CrossbarArray": "sn.Crossbar(conductance)",

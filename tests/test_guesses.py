@@ -270,6 +270,11 @@ CURVE = sn.iv("vteam", amplitude=0.25, frequency=6e5, periods=1)
     [
         (sn, "read", r"use array.read\(row_volts\)"),
         (sn, "load", r"sn.load_run\(path\)"),
+        (sn, "AnalogCore", r"sn.Network.from_arrays\(\[matrix.T\]\).on\(sn.Hardware"),
+        (sn, "CrossSimParameters", r"sn.Hardware\(device=…"),
+        (NET.on(sn.Hardware()), "get_matrix", r"arrays\(\), whose crossbars"),
+        (READ, "device", r"use cell_amps \(A\) or cell_volts"),
+        (ARRAY, "resistances", r"1 / array.cell_conductance\(\)"),
         (sn, "sweep", "spicesnn sweep"),
         (sn, "CrosBar", "did you mean 'Crossbar'"),
         (sn, "wires", "did you mean 'Wires'"),
@@ -311,6 +316,11 @@ def test_words_of_elsewhere_are_answered_in_one_line_with_the_call(thing, name, 
     ("call", "said"),
     [
         (lambda: sn.Crossbar(resistance=1 / G), "conductance=1 / resistance"),
+        (lambda: sn.Hardware(Rmin=1e3), r"device=…, such as spicesnn.devices.LinearDrift\(r_on"),
+        (lambda: sn.Hardware(Rp_row=1.0), r"wires=Wires\(row, column\)"),
+        (lambda: sn.Hardware(cell_bits=4), "bits_per_cell=…"),
+        (lambda: sn.Imperfections(programming_error=0.1), r"spread=\{parameter: LogNormal"),
+        (lambda: sn.NodalEngine(ARRAY), r"use NodalEngine\(\).read\(array, row_volts\)"),
         (lambda: sn.Crossbar(G, r_wire=1.0), r"wires=Wires\(word_line_ohm, bit_line_ohm\)"),
         (lambda: sn.Crossbar(conductnce=G), "did you mean 'conductance'"),
         (lambda: sn.Crossbar(G, 1.0, "vteam"), "takes 2 values by position, got 3"),
@@ -475,6 +485,16 @@ def _changed():
 def test_an_array_is_not_indexed(call):
     with pytest.raises(WrongTypeError, match=r"array.conductance\[…\]"):
         call()
+
+
+@pytest.mark.parametrize("thing", [NET, NET.on(sn.Hardware())])
+def test_a_network_is_no_matrix_but_says_how_to_multiply(thing):
+    for call in (lambda: thing @ np.ones(3), lambda: np.ones(3) @ thing):
+        with pytest.raises(WrongTypeError, match=r"no array of numbers; use outputs\(x\)"):
+            call()
+    inputs = NET.shapes[NET.source]
+    with pytest.raises(InputError, match=r"expected one or more samples .*; one sample is x\[None"):
+        thing.outputs(np.ones(inputs))
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,12 @@ _WORDS = {
     "to_spice": "decks(x)",
     "save": "network.to_nir(path); the chip is made again from network, hardware and seed",
     "verify": "certify(engine)",
+    **dict.fromkeys(
+        ("matrix", "get_matrix", "weights", "conductance", "conductances", "G"),
+        "arrays(), whose crossbars have cell_conductance() and effective_conductance()",
+    ),
+    **dict.fromkeys(("mvm", "vmm", "matmul", "dot"), "outputs(x)"),
+    "plot": "arrays(), whose crossbars have plot()",
     "validate": "certify(engine)",
 }
 

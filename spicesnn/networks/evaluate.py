@@ -189,6 +189,13 @@ class Evaluated(Structure):
             f"a {kind} is not called; use outputs(x), predict(x), spikes(x) or accuracy(x, y)"
         )
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        """Refuse: a product is asked for by its name."""
+        raise WrongTypeError(
+            f"a {type(self).__name__} is no array of numbers; use outputs(x) for products, x (n,"
+            " inputs)"
+        )
+
     def taken(self, x: ArrayLike) -> Values:
         """Check inputs and give them the axes that the network computes with.
 
@@ -207,7 +214,14 @@ class Evaluated(Structure):
             f", or (n, steps, {', '.join(map(str, shape))})" if self.temporal else ""
         )
         if values.ndim < 2 or not len(values):
-            raise InputError(f"x has shape {values.shape}; expected one or more samples {wanted}")
+            one = (
+                "; one sample is x[None]"
+                if values.ndim and values.shape in (shape, (size,))
+                else ""
+            )
+            raise InputError(
+                f"x has shape {values.shape}; expected one or more samples {wanted}{one}"
+            )
         if values.shape[1:] == shape or (values.ndim == 2 and values.shape[1] == size):
             still = values.reshape(len(values), *shape)
             if not self.temporal:

@@ -42,6 +42,23 @@ _WORDS = {
     "read_noise": "imperfections=Imperfections(read_noise=…)",
     "variability": "imperfections=Imperfections(spread=…)",
     "wire_ohm": "wires=…",
+    **dict.fromkeys(("Rp_row", "Rp_col", "Rp", "r_i", "parasitics"), "wires=Wires(row, column)"),
+    **dict.fromkeys(
+        ("Rmin", "Rmax", "r_on", "r_off", "g_min", "g_max", "g_on", "g_off", "on_off_ratio"),
+        "device=…, such as spicesnn.devices.LinearDrift(r_on=…, r_off=…)",
+    ),
+    **dict.fromkeys(
+        ("rows_max", "cols_max", "NrowsMax", "NcolsMax", "tile_rows", "tile_cols"),
+        "tile=(rows, cols)",
+    ),
+    **dict.fromkeys(
+        ("style", "wtmodel", "weight_mapping"), 'columns="differential", "offset" or "single"'
+    ),
+    **dict.fromkeys(("cell_bits", "levels", "states"), "bits_per_cell=…"),
+    **dict.fromkeys(("Nslices", "num_slices", "n_slices"), "slices=…, with bits_per_cell=…"),
+    "programming_error": "imperfections=Imperfections(spread=…)",
+    "drift": "imperfections=Imperfections(retention=…)",
+    "faults": "imperfections=Imperfections(stuck_on=…, stuck_off=…)",
     "mapping": 'columns="differential", "offset" or "single"',
     "read_voltage": "read_volts=…",
     "read_time": "read_s=…",

@@ -56,6 +56,10 @@ _WORDS = {
     "device_to_device": "spread={parameter: LogNormal(…)}",
     "c2c": "cycle_to_cycle=CycleToCycle(…)",
     "noise": "read_noise=…",
+    **dict.fromkeys(
+        ("programming_error", "alpha_error", "programming_noise", "sigma", "write_noise"),
+        "spread={parameter: LogNormal(…)}, or cycle_to_cycle=CycleToCycle(…) of pulses",
+    ),
     "rtn": "telegraph=TelegraphNoise(…)",
     "drift": "retention=RetentionDrift(…)",
     "faults": "stuck_on=…, stuck_off=… or stuck=…",
