@@ -286,7 +286,8 @@ def _explain(error: BaseException, arguments: list[str]) -> tuple[int, str]:
             said = (
                 re.sub(r"\.? ?(Did you mean .*|\(Possible options?: .*\))$|\.$", "", said) + instead
             )
-        return int(usage.exit_code), f"{said}{see}" if said else ""
+        end = "." if see and said and said[-1] not in ".?!" else ""
+        return int(usage.exit_code), f"{said}{end}{see}" if said else ""
     details = (
         f"spicesnn {__version__}\ncommand: spicesnn"
         f" {shlex.join(arguments)}\n\n{''.join(traceback.format_exception(error))}"

@@ -44,6 +44,9 @@ def devices(
     data: dict[str, Any] = {"devices": describe_all(), "tables": table_names()}
     if name is not None:
         known = [entry["name"] for entry in data["devices"]]
+        name = name if name in known else name.lower()
+        if name in ("list", "all"):
+            raise UnknownNameError("spicesnn devices without a name lists all of them")
         if name not in known:
             raise UnknownNameError(
                 f"no device {name!r}{nearest(name, known)} The devices are: {', '.join(known)}"

@@ -116,6 +116,8 @@ def fit(
     from spicesnn.fitting.pulse_table import fit_pulse_table
     from spicesnn.units import quantity
 
+    if not csv.exists() and Path(device).is_file() and Path(device).suffix != ".toml":
+        raise InputError(f"the model comes before the measurement: spicesnn fit {csv} {device}")
     folder = options.folder(out, f"runs/fit-{Path(device).stem}", holds="fit.png")
     given = {
         name: None if text is None else quantity(text, unit, option)

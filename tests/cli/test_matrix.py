@@ -242,6 +242,15 @@ def test_a_key_without_its_section_or_in_capitals_is_answered_with_the_right_one
 
 def test_a_device_in_capitals_is_found(run):
     assert "vteam on nodal" in run("iv", "VTEAM")[1]
+    assert run("devices", "VTEAM")[0] == 0
+    assert "without a name lists all" in run("devices", "list")[2]
+
+
+def test_a_measurement_before_its_model_is_told(run, tmp_path):
+    (tmp_path / "sweep.csv").write_text("time,volts,amps\n0,0,0\n1,1,1\n2,0,0\n")
+    code, _, err = run("fit", "sweep.csv", "vteam")
+    assert code == 2
+    assert "the model comes before the measurement: spicesnn fit vteam sweep.csv" in err
 
 
 @pytest.mark.parametrize("word", sorted(COMMANDS))
