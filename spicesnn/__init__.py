@@ -169,6 +169,23 @@ _WORDS = {
     "Neuron": "sn.Neurons(shape=…, kind=LIF(…)) with the kinds of spicesnn.networks.populations",
     "LIF": "sn.Neurons(shape=…, kind=spicesnn.networks.populations.LIF(…))",
     "IF": "sn.Neurons(shape=…, kind=spicesnn.networks.populations.IF(…))",
+    **dict.fromkeys(
+        ("Leaky", "Lapicque", "LIFNeuron", "LIFCell"),
+        "sn.Neurons(shape=…, kind=spicesnn.networks.populations.LIF(…))",
+    ),
+    **dict.fromkeys(
+        ("Synaptic", "Alpha", "CubaLIF"),
+        "sn.Neurons(shape=…, kind=spicesnn.networks.populations.CubaLIF(…))",
+    ),
+    "STDP": "sn.train('stdp-mnist'), or the rules of spicesnn.networks.rules in sn.Projection(rule=…)",
+    **dict.fromkeys(
+        ("snn", "snntorch", "norse", "spikingjelly"),
+        "sn.Network.from_nir(path) for a trained network, sn.LearningNetwork(…) to learn",
+    ),
+    **dict.fromkeys(
+        ("spikegen", "rate_code", "poisson", "Poisson", "rate", "encode"),
+        'sn.Inputs(shape=…, code="poisson")',
+    ),
     "MNIST": "sn.train('mnist-10x10'), or spicesnn.datasets.Mnist",
     "datasets": "`import spicesnn.datasets`",
     "DataLoader": "arrays (X, Y) or any iterable of (x, y): sn.train(…, data=…)",

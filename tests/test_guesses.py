@@ -270,6 +270,8 @@ CURVE = sn.iv("vteam", amplitude=0.25, frequency=6e5, periods=1)
     [
         (sn, "read", r"use array.read\(row_volts\)"),
         (sn, "load", r"sn.load_run\(path\)"),
+        (sn, "Leaky", r"kind=spicesnn.networks.populations.LIF"),
+        (sn, "spikegen", r"sn.Inputs\(shape=…, code=.poisson"),
         (sn, "AnalogCore", r"sn.Network.from_arrays\(\[matrix.T\]\).on\(sn.Hardware"),
         (sn, "CrossSimParameters", r"sn.Hardware\(device=…"),
         (NET.on(sn.Hardware()), "get_matrix", r"arrays\(\), whose crossbars"),
@@ -316,6 +318,10 @@ def test_words_of_elsewhere_are_answered_in_one_line_with_the_call(thing, name, 
     ("call", "said"),
     [
         (lambda: sn.Crossbar(resistance=1 / G), "conductance=1 / resistance"),
+        (lambda: sn.Imperfections(stuck_at_hrs=0.1), "stuck_off=…"),
+        (lambda: sn.Imperfections(stuck_lrs=0.1), "stuck_on=…"),
+        (lambda: sn.monte_carlo(ARRAY, V, noise=0.1), r"imperfections=sn.Imperfections\(…\)"),
+        (lambda: sn.read_measurement("a.csv", duration=1.0), "duration_s=…"),
         (lambda: sn.Hardware(Rmin=1e3), r"device=…, such as spicesnn.devices.LinearDrift\(r_on"),
         (lambda: sn.Hardware(Rp_row=1.0), r"wires=Wires\(row, column\)"),
         (lambda: sn.Hardware(cell_bits=4), "bits_per_cell=…"),
@@ -485,6 +491,11 @@ def _changed():
 def test_an_array_is_not_indexed(call):
     with pytest.raises(WrongTypeError, match=r"array.conductance\[…\]"):
         call()
+
+
+def test_arrays_are_a_measurement_already():
+    with pytest.raises(WrongTypeError, match=r"path is a dict; .*measurements.Sweep\(time=…"):
+        sn.read_measurement({"V": [0, 1, 2], "I": [0, 1, 2]})
 
 
 @pytest.mark.parametrize("thing", [NET, NET.on(sn.Hardware())])

@@ -13,8 +13,8 @@ from spicesnn.arrays import Floats
 from spicesnn.devices.instruments.pulses import holds_curve, read_train
 from spicesnn.devices.instruments.reading import read_blocks, read_sweeps
 from spicesnn.devices.pulse_curve import PulseCurve, WritePulses
-from spicesnn.errors import InputError
-from spicesnn.guesses import hinted
+from spicesnn.errors import InputError, WrongTypeError
+from spicesnn.guesses import hinted, told
 
 _SAME = 0.02
 """Conductances this close to each other, relative, are the same reading."""
@@ -126,6 +126,12 @@ def as_train(curve: PulseCurve, pulses: WritePulses) -> PulseTrain:
     )
 
 
+@told(
+    {
+        **dict.fromkeys(("duration", "length", "time_s", "t", "period"), "duration_s=…"),
+        **dict.fromkeys(("read_volts", "read_voltage"), "v_read=…"),
+    }
+)
 def read_measurement(
     path: str | Path,
     duration_s: float | None = None,
@@ -163,6 +169,11 @@ def read_measurement(
     InputError
         A sweep without times and no `duration_s`; a pulse curve and no `pulses`.
     """
+    if not isinstance(path, str | Path):
+        raise WrongTypeError(
+            f"path is a {type(path).__name__}; expected the path of a file. Arrays are a"
+            " measurement already: spicesnn.devices.measurements.Sweep(time=…, volts=…, amps=…)"
+        )
     path = Path(path)
     blocks, notes = read_blocks(path)
     if holds_curve(blocks[0]):

@@ -171,7 +171,7 @@ _DRAWN = {
 def monte_carlo(
     array: Crossbar,
     row_volts: ArrayLike,
-    imperfections: Imperfections,
+    imperfections: Imperfections | None = None,
     *,
     draws: int = 100,
     seed: int = 0,

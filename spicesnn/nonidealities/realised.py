@@ -66,7 +66,14 @@ _WORDS = {
     "stuck_at": "stuck_on=…, stuck_off=… or stuck=…",
     "stuck_at_on": "stuck_on=…",
     "stuck_at_off": "stuck_off=…",
-    "levels": "states=ConductanceStates(…)",
+    **dict.fromkeys(
+        ("levels", "n_states", "n_levels", "number_conductance_levels", "conductance_levels"),
+        "states=ConductanceStates(…)",
+    ),
+    **dict.fromkeys(("stuck_hrs", "stuck_at_hrs", "hrs", "stuck_zero", "sa0"), "stuck_off=…"),
+    **dict.fromkeys(("stuck_lrs", "stuck_at_lrs", "lrs", "stuck_one", "sa1"), "stuck_on=…"),
+    "fault_type": "stuck_on=…, stuck_off=… or stuck=…",
+    "fault_rate": "stuck_on=…, stuck_off=… or stuck=…",
     "seed": "the seed of spicesnn.monte_carlo, or a generator in fabricated(array, rng)",
 }
 
