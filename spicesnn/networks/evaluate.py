@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from spicesnn.errors import ConfigError, InputError, WrongTypeError
 from spicesnn.networks.activations import Activation, SignOutputs
 from spicesnn.networks.arithmetic import NoValueError
-from spicesnn.networks.nodes import Node, Values, real
+from spicesnn.networks.nodes import Node, Values, Weighted, real
 from spicesnn.networks.populations import Population, State
 from spicesnn.networks.structure import Structure
 
@@ -121,6 +121,31 @@ def _named(name: str, function: Node | Product, x: Values) -> Values:
         raise InputError(f"node {name!r}: {error}") from None
 
 
+def at_rest(
+    network: Structure, names: Iterable[str], n: int, products: Mapping[str, Product]
+) -> dict[str, Values]:
+    """What nodes put out before the first step, (n, *shape) each: inputs at 0, no spikes, membranes
+    where they begin. A bias is there from the start."""
+    found: dict[str, Values] = {}
+
+    def value(name: str) -> Values:
+        if name in found:
+            return found[name]
+        shape = network.shapes[name]
+        found[name] = np.zeros((n, *shape))  # of a circle within a circle
+        node = network.nodes.get(name)
+        if isinstance(node, Population):
+            found[name] = node.silent(n, shape)
+        elif node is not None:
+            x = _summed([value(source) for source in network.inputs_of(name)])
+            biased = getattr(node, "biased", False) or getattr(node, "bias", None) is not None
+            if biased or x.any() or not isinstance(node, Weighted):  # no array is read for nothing
+                found[name] = _named(name, products.get(name, node), x)
+        return found[name]
+
+    return {name: value(name) for name in names}
+
+
 def _loop(
     network: Structure,
     names: tuple[str, ...],
@@ -128,8 +153,8 @@ def _loop(
     outer: Mapping[str, Values],
     products: Mapping[str, Product],
 ) -> dict[str, Values]:
-    """Nodes that listen to one another: step by step, delayed connections from the step before (0
-    at first)."""
+    """Nodes that listen to one another: step by step, delayed connections from the step before (at
+    first from a network at rest)."""
     inside = set(names)
     some = next(
         outer[source]
@@ -144,6 +169,7 @@ def _loop(
         node = network.nodes[name]
         if isinstance(node, Population):
             states[name] = node.initial(n, network.shapes[name])
+    begun = at_rest(network, {source for source, _ in delayed}, n, products)
     for t in range(steps):
         for name in names:
             parts = []
@@ -152,13 +178,9 @@ def _loop(
                     parts.append(outer[source][:, t])
                 elif (source, name) not in delayed:
                     parts.append(out[source][:, t])
-                elif t > 0:
-                    parts.append(out[source][:, t - 1])
+                else:
+                    parts.append(out[source][:, t - 1] if t > 0 else begun[source])
             node = network.nodes[name]
-            if not parts:  # all it hears comes from the step before, and there was none
-                if not isinstance(node, Population):
-                    continue
-                parts = [np.zeros((n, *network.shapes[name]))]
             x = _summed(parts)
             if isinstance(node, Population):
                 out[name][:, t], states[name] = node.step(x, states[name], network.dt_s)

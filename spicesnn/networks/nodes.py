@@ -416,6 +416,11 @@ class Scale(Node):
         if self.offsets is not None:
             object.__setattr__(self, "offsets", real(self.offsets, "offset"))
 
+    @property
+    def plain(self) -> bool:
+        """Whether it leaves values as they are."""
+        return self.offsets is None and self.factors.ndim == 0 and float(self.factors) == 1.0
+
     def shape_out(self, shape: Shape) -> Shape:
         """The input's shape."""
         for part in (self.factors, self.offsets):

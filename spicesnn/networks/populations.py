@@ -100,6 +100,11 @@ class Population(metaclass=HintingABC):
         state : tuple of (n, *shape)
         """
 
+    def silent(self, n: int, shape: Shape) -> Values:
+        """What n samples' neurons put out before the first step, (n, *shape): no spikes; a membrane
+        that is put out is where it begins."""
+        return np.zeros((n, *shape))
+
     def advance(self, x: Values, state: State, dt_s: float) -> tuple[int, Values, State]:
         """Steps of one sample's inputs (steps, *shape) up to the first in which a neuron spikes.
 
@@ -274,6 +279,10 @@ class LI(Population):
         """Membranes at v_leak."""
         return (self._full(self.v_leak, n, shape),)
 
+    def silent(self, n: int, shape: Shape) -> Values:
+        """Membranes at v_leak."""
+        return self._full(self.v_leak, n, shape)
+
     def step(self, x: Values, state: State, dt_s: float) -> tuple[Values, State]:
         """Leak and add the input."""
         v = _leaked(state[0], self.r * x, self.v_leak, self.tau, dt_s)
@@ -326,6 +335,10 @@ class CubaLI(Population):
     def initial(self, n: int, shape: Shape) -> State:
         """No current, membranes at v_leak."""
         return np.zeros((n, *shape)), self._full(self.v_leak, n, shape)
+
+    def silent(self, n: int, shape: Shape) -> Values:
+        """Membranes at v_leak."""
+        return self._full(self.v_leak, n, shape)
 
     def step(self, x: Values, state: State, dt_s: float) -> tuple[Values, State]:
         """Current, then membrane."""

@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from spicesnn.encoding.events import seed_words
+from spicesnn.networks.evaluate import Product, at_rest
 from spicesnn.networks.network import Network
 from spicesnn.networks.nodes import Values, Weighted
 from spicesnn.networks.on_synapses import OnSynapses
@@ -110,7 +111,10 @@ class _Show:
         for name, node in self.topology.nodes.items():
             if isinstance(node, Population):
                 self.states[name] = node.begun(1, shapes[name], self.lasting.get(name, ()))
-        self.before, self.joule = {}, {}
+        self.joule = {}
+        self.before = at_rest(
+            self.topology, {source for source, _ in self.delayed}, 1, self._products()
+        )
         steps = len(self.spikes)
         self.pre: dict[str, Values] = {}
         self.post = {
@@ -119,6 +123,24 @@ class _Show:
         self.asked = dict.fromkeys(self.watched, 0)
         for projection, rule in self.local:
             self.do(projection.name, rule.before(self.synapses[projection.name]))
+
+    def _products(self) -> dict[str, Product]:
+        """Reads of the synapses that nothing counts: of a network at rest."""
+
+        def product(name: str) -> Product:
+            node = self.topology.nodes[name]
+            assert isinstance(node, Weighted)
+
+            def read(x: Values) -> Values:
+                parts = [
+                    self.synapses[name].product(rows, self.rng, events=self.heard[name])[0]
+                    for rows in node.rows_of(x)
+                ]
+                return node.assembled(parts, len(x), x.shape[1:])
+
+            return read
+
+        return {name: product(name) for name in self.synapses}
 
     def end(self) -> None:
         """Count the joules; keep what outlasts the sample."""
@@ -186,23 +208,13 @@ class _Show:
                 for origin in topology.inputs_of(name)
                 if (origin, name) not in self.delayed
             ]
-            parts += [
-                self.before[o]
-                for o in topology.inputs_of(name)
-                if (o, name) in self.delayed and o in self.before
-            ]
+            parts += [self.before[o] for o in topology.inputs_of(name) if (o, name) in self.delayed]
             node = topology.nodes[name]
             if isinstance(node, Population):
-                x = (
-                    sum(parts[1:], start=parts[0])
-                    if parts
-                    else np.zeros((1, *topology.shapes[name]))
-                )
+                x = sum(parts[1:], start=parts[0])
                 self.values[name], self.states[name] = node.step(
                     x, self.states[name], self.network.dt_s
                 )
-            elif not parts:
-                self.values[name] = np.zeros((1, *topology.shapes[name]))
             elif name in self.synapses:
                 assert isinstance(node, Weighted)
                 self.values[name] = self._driven(name, node, sum(parts[1:], start=parts[0]), t)

@@ -13,10 +13,12 @@ import numpy as np
 from spicesnn.errors import InputError
 from spicesnn.networks import graph
 from spicesnn.networks.graph import Edge
-from spicesnn.networks.nodes import Node, Shape, Weighted
+from spicesnn.networks.nodes import Node, Scale, Shape, Weighted
 from spicesnn.networks.populations import Delay, Population
 
 _NODES_SHOWN = 8
+_HANDS_ON = ("reshape", "transpose", "part", "concatenation")
+"""Kinds of nodes that put out what they get, elsewhere."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -123,8 +125,20 @@ class Structure:
 
     @property
     def spiking(self) -> bool:
-        """Whether its outputs are spikes."""
-        return bool(getattr(self.nodes[self._decider], "spiking", False))
+        """Whether its outputs are spikes, or sums of spikes."""
+        return self._fires(self.output)
+
+    def _fires(self, name: str) -> bool:
+        """Whether a node puts out spikes: its own, or those that it hands on."""
+        node = self.nodes.get(name)
+        hands_on = (
+            isinstance(node, Delay)
+            or (isinstance(node, Scale) and node.plain)
+            or getattr(node, "kind", "") in _HANDS_ON
+        )
+        if not hands_on:
+            return bool(getattr(node, "spiking", False))
+        return all(self._fires(source) for source in self.inputs_of(name))
 
     @property
     def _decider(self) -> str:

@@ -162,9 +162,10 @@ def test_every_activation_of_a_deck_has_the_controllers_values():
         erf.on(hardware(), seed=0).decks(x[:, :2])
 
 
-def test_a_recurrent_network_hears_the_step_before():
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_recurrent_network_hears_the_step_before(bias):
     network = Network(
-        nodes={"w": dense(4, 3, 5), "n": IF(reset="subtract"), "back": dense(3, 3, 9, bias=False)},
+        nodes={"w": dense(4, 3, 5), "n": IF(reset="subtract"), "back": dense(3, 3, 9, bias=bias)},
         edges=(("input", "w"), ("w", "n"), ("n", "back"), ("back", "n")),
         input_shape=(4,),
         output="n",

@@ -1,6 +1,9 @@
 """Networks that learn: any connection computes what it says, samples are shown alike by both loops,
 rules see no kind of synapse."""
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
@@ -12,9 +15,9 @@ from spicesnn.networks.decisions import FirstSpike, LargestOutput, MostSpikes, V
 from spicesnn.networks.learner import LearningNetwork
 from spicesnn.networks.members import Inputs, Neurons
 from spicesnn.networks.populations import IF, LIF, Integrator
-from spicesnn.networks.presenting import _Show
+from spicesnn.networks.presenting import _Show, presented
 from spicesnn.networks.projections import AllToAll, Kernels, Lateral, OneToOne, Pool, Projection
-from spicesnn.networks.rules import LastSpikeSTDP, TraceSTDP
+from spicesnn.networks.rules import LastSpikeSTDP, LocalRule, TraceSTDP
 from spicesnn.networks.synapses import Ideal, Solved
 
 SINGLE = sn.Hardware(columns="single")
@@ -351,3 +354,46 @@ def test_decisions_say_nobody_for_ties_and_silence():
 def test_what_has_no_meaning_is_refused(make, message):
     with pytest.raises(InputError, match=message):
         make()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Watches(LocalRule):
+    """Learns nothing."""
+
+    name: ClassVar[str] = "watches"
+    asks: ClassVar[tuple] = ()
+
+    def update(self, seen, synapses):
+        return None
+
+
+def test_a_bias_in_a_circle_is_there_from_the_first_step_while_it_learns_and_after():
+    rng = np.random.default_rng(1)
+    connections = (("in", "a", AllToAll()), ("a", "a", AllToAll(bias=True)))
+    network = LearningNetwork(
+        inputs={"in": Inputs(shape=3, code="spikes", probability=0.5)},
+        populations={"a": Neurons(shape=4, kind=IF(v_threshold=0.7))},
+        projections=tuple(
+            Projection(
+                source=source,
+                target=target,
+                connection=connection,
+                synapses=Ideal(),
+                rule=Watches(),
+                initial=(0.2, 0.9),
+                largest=1.0,
+            )
+            for source, target, connection in connections
+        ),
+        steps=6,
+    ).fresh(rng)
+    weights = network.synapses["a>a"].weights
+    v, z, wanted = np.zeros(4), np.zeros(4), np.zeros(4)
+    for _ in range(6):
+        v = v + z @ weights[:4] + weights[4]
+        z = (v > 0.7).astype(float)
+        v = np.where(z > 0, 0.0, v)
+        wanted += z
+    shown = presented(network, np.zeros((1, 3)), rng)
+    assert np.array_equal(shown.answered[0], wanted)
+    assert np.array_equal(network.topology.spikes(np.zeros((1, 6, 3))).sum(axis=1)[0], wanted)

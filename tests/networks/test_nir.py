@@ -114,7 +114,8 @@ def test_recurrent_spikes_arrive_one_step_later(tmp_path: Path) -> None:
     graph = recurrent()
     x = (np.random.default_rng(2).random((5, 60, 6)) < 0.4).astype(float)
     node = graph.nodes
-    v, back, wanted = np.full((5, 4), 0.05), np.zeros((5, 4)), np.zeros((5, 60, 4))
+    v, wanted = np.full((5, 4), 0.05), np.zeros((5, 60, 4))
+    back = np.broadcast_to(node["back"].bias, (5, 4))  # there from the start
     for t in range(60):
         drive = x[:, t] @ node["fc"].weight.T.astype(float) + node["fc"].bias + back
         v = v + DT / LEAKY["tau"] * (0.05 - v + 1.3 * drive)
@@ -279,6 +280,83 @@ def test_graphs_inside_graphs_are_unpacked(tmp_path: Path) -> None:
     x = np.random.default_rng(8).random((2, 7, 3))
     want = looped("IF", x @ weight.T.astype(float), {"r": np.ones(4), "v_threshold": np.ones(4)})
     assert np.array_equal(Network.from_nir(saved(outer, tmp_path / "n.nir")).spikes(x), want)
+
+
+def test_a_bias_in_a_circle_is_there_from_the_first_step(tmp_path: Path) -> None:
+    """NIR's affine node is W x + b at all times; snnTorch's recurrent layers do so, too."""
+    bias = np.array([2.5, -1.0, 0.4])
+    graph = nir.NIRGraph(
+        nodes={
+            "in": nir.Input(np.array([3])),
+            "if": nir.IF(r=np.ones(3), v_threshold=np.full(3, 2.0)),
+            "back": nir.Affine(np.zeros((3, 3)), bias),
+            "scaled": nir.Scale(np.full(3, 2.0)),
+            "out": nir.Output(np.array([3])),
+        },
+        edges=[("in", "if"), ("if", "back"), ("back", "scaled"), ("scaled", "if"), ("if", "out")],
+    )
+    network = Network.from_nir(saved(graph, tmp_path / "b.nir"))
+    wanted = looped("IF", np.broadcast_to(2 * bias, (1, 9, 3)), {"r": 1.0, "v_threshold": 2.0})
+    assert np.array_equal(network.spikes(np.zeros((1, 9, 3))), wanted)
+    assert network.spikes(np.zeros((1, 9, 3)))[0, 0].tolist() == [1.0, 0.0, 0.0]
+
+
+def test_a_membrane_in_a_circle_begins_where_it_leaks_to(tmp_path: Path) -> None:
+    leak = np.array([0.5, -2.0])
+    graph = nir.NIRGraph(
+        nodes={
+            "in": nir.Input(np.array([2])),
+            "li": nir.LI(tau=np.full(2, 4e-3), r=np.ones(2), v_leak=leak),
+            "back": nir.Linear(np.array([[0.0, 0.3], [-0.6, 0.1]])),
+            "out": nir.Output(np.array([2])),
+        },
+        edges=[("in", "li"), ("li", "back"), ("back", "li"), ("li", "out")],
+    )
+    network = Network.from_nir(saved(graph, tmp_path / "l.nir"))
+    v, wanted = leak, []
+    for _ in range(6):
+        v = v + 0.25 * (leak - v + v @ np.array([[0.0, -0.6], [0.3, 0.1]]))
+        wanted.append(v)
+    assert network.spikes(np.zeros((1, 6, 2)))[0] == pytest.approx(np.array(wanted))
+
+
+def spikes_of(*names: str, edges: list, **nodes: object) -> object:
+    ends = {"in": nir.Input(np.array([3])), "out": nir.Output(np.array([3]))}
+    fires = {
+        name: nir.IF(r=np.full(3, 0.4 + k), v_threshold=np.ones(3)) for k, name in enumerate(names)
+    }
+    return nir.NIRGraph(nodes=ends | fires | nodes, edges=edges, type_check=False)
+
+
+def test_the_output_is_the_sum_of_all_that_it_listens_to(tmp_path: Path) -> None:
+    graph = spikes_of(
+        "a", "b", edges=[("in", "a"), ("in", "b"), ("a", "out"), ("b", "out"), ("in", "a")]
+    )
+    network = Network.from_nir(saved(graph, tmp_path / "s.nir"))
+    x = np.random.default_rng(4).random((2, 12, 3))
+    # The connection to a stands twice: its input counts twice.
+    one = looped("IF", 2 * x, {"r": 0.4, "v_threshold": 1.0})
+    two = looped("IF", x, {"r": 1.4, "v_threshold": 1.0})
+    assert np.array_equal(network.spikes(x), one + two)
+    assert np.array_equal(network.outputs(x), (one + two).sum(axis=1))
+
+
+def test_spikes_of_a_graph_inside_are_counted_at_the_output(tmp_path: Path) -> None:
+    inner = spikes_of("if", edges=[("in", "if"), ("if", "out")])
+    graph = spikes_of(edges=[("in", "block"), ("block", "out")], block=inner)
+    network = Network.from_nir(saved(graph, tmp_path / "c.nir"))
+    x = np.random.default_rng(5).random((2, 12, 3))
+    assert list(network.nodes) == ["block.if"]
+    wanted = looped("IF", x, {"r": 0.4, "v_threshold": 1.0}).sum(axis=1)
+    assert wanted.max() > 1
+    assert np.array_equal(network.outputs(x), wanted)
+
+
+def test_a_delay_between_time_steps_is_named(tmp_path: Path) -> None:
+    path = saved(chain(nir.Delay(np.array([0.0, 0.0015, 0.005]))), tmp_path / "d.nir")
+    with pytest.raises(InputError, match=r"node '.*': a delay of 0.0015 s is no whole number"):
+        Network.from_nir(path)
+    assert Network.from_nir(path, dt_s=5e-4).dt_s == 5e-4
 
 
 def three(**changes: object) -> object:

@@ -28,9 +28,8 @@ def folded(
             continue
         source = sources[0]
         before = made.get(source)
-        plain = node.offsets is None and node.factors.ndim == 0 and float(node.factors) == 1.0
         alone = sum(a == source for a, _ in left) == 1 and source != output
-        if plain and source in made and not (name == output and not alone):
+        if node.plain and source in made and not (name == output and not alone):
             new = None
         elif alone and isinstance(before, Dense | Convolution):
             new = _scaled(before, node, shapes[source])

@@ -181,14 +181,45 @@ def _flat(graph: Any, prefix: str = "") -> tuple[dict[str, Any], list[Edge]]:
                 f"the graph {name!r} inside has {len(ends['Input'])} inputs and"
                 f" {len(ends['Output'])} outputs; expected one each"
             )
-        nodes |= {
-            key: _passing() if key in (*ends["Input"], *ends["Output"]) else item
-            for key, item in inner.items()
-        }
+        nodes |= inner
         edges += inner_edges
         entry[name], leave[name] = ends["Input"][0], ends["Output"][0]
     edges += [(leave.get(a, prefix + a), entry.get(b, prefix + b)) for a, b in graph.edges]
+    for passing in (*entry.values(), *leave.values()):
+        edges = _without(passing, edges)
+        del nodes[passing]
     return nodes, edges
+
+
+def _without(name: str, edges: list[Edge]) -> list[Edge]:
+    """Edges that go past a node: all it listens to reaches all that listen to it."""
+    heard = [a for a, b in edges if b == name]
+    through = [(source, b) for a, b in edges if a == name for source in heard]
+    return [edge for edge in edges if name not in edge] + through
+
+
+def _summed(
+    nodes: dict[str, Any], edges: list[Edge], sink: str
+) -> tuple[dict[str, Any], list[Edge]]:
+    """A node of its own for an edge that stands twice, and for the sum that the output listens to."""
+
+    def named(base: str) -> str:
+        while base in nodes:
+            base += "_"
+        nodes[base] = _passing()
+        return base
+
+    left: list[Edge] = []
+    for source, target in edges:
+        if (source, target) in left:
+            again = named(f"{source} again")
+            left += [(source, again), (again, target)]
+        else:
+            left.append((source, target))
+    if sum(target == sink for _, target in left) > 1:
+        total = named(f"sum at {sink}")
+        left = [(a, total if b == sink else b) for a, b in left] + [(total, sink)]
+    return nodes, left
 
 
 def _passing() -> Node:
@@ -212,10 +243,11 @@ def _network(
         if len(found) != 1:
             raise InputError(f"the network has {len(found)} nodes of kind {end}; expected one")
     source, sink = ends["Input"][0], ends["Output"][0]
+    nodes, edges = _summed(dict(nodes), edges, sink)
     makers = [a for a, b in edges if b == sink]
     if len(makers) != 1 or any(a == sink for a, _ in edges):
         raise InputError(
-            f"the output {sink!r} listens to {len(makers)} nodes; expected one, and nothing"
+            f"the output {sink!r} listens to {len(makers)} nodes; expected one or more, and nothing"
             " after it"
         )
     shape = _shape(nodes[source])
@@ -235,7 +267,10 @@ def _network(
         if name in (source, sink):
             continue
         try:
-            made[name] = node if isinstance(node, Node) else _made(node, reset)
+            one = node if isinstance(node, Node) else _made(node, reset)
+            if isinstance(one, pop.Delay):
+                one.steps(dt_s)
+            made[name] = one
         except InputError as error:
             raise InputError(f"node {name!r}: {error}") from None
     if steps is None:
