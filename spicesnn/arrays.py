@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spicesnn.errors import InputError
+from spicesnn.errors import InputError, WrongTypeError
 from spicesnn.units import render
 
 Floats = NDArray[np.float64]
@@ -113,6 +113,15 @@ def number(value: Any, name: str, expected: str = "a finite number") -> float:
     ):
         raise InputError(f"{name} = {value!r:.60}; expected {expected}")
     return float(value)
+
+
+def check_generator(rng: object, owner: str) -> None:
+    """Raise `WrongTypeError` for what draws no numbers, such as a seed."""
+    if not isinstance(rng, np.random.Generator):
+        seed = rng if isinstance(rng, int) else 0
+        raise WrongTypeError(
+            f"{owner}: rng is {rng!r:.40}; expected a generator, numpy.random.default_rng({seed})"
+        )
 
 
 def span(values: ArrayLike, unit: str) -> str:

@@ -493,6 +493,25 @@ def test_an_array_is_not_indexed(call):
         call()
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda rng: sn.published_cells("rram-milo-2021").programmed(ARRAY, rng),
+        lambda rng: sn.published_cells("pcm-joshi-2020").drifted(ARRAY, 1e4, rng),
+        lambda rng: sn.Imperfections(stuck=0.1).fabricated(ARRAY, rng),
+        lambda rng: sn.Imperfections().before_read(ARRAY, rng),
+        lambda rng: sn.Imperfections().after_pulse(ARRAY, ARRAY, rng),
+        lambda rng: sn.Imperfections().rested(ARRAY, 1.0, rng),
+    ],
+)
+def test_a_seed_is_no_generator(call):
+    for rng in (3, None, np.random.RandomState(3)):
+        with pytest.raises(WrongTypeError, match=r"rng is .*; expected a generator, numpy.random"):
+            call(rng)
+    with pytest.raises(WrongTypeError, match=r"default_rng\(3\)"):
+        call(3)
+
+
 def test_arrays_are_a_measurement_already():
     with pytest.raises(WrongTypeError, match=r"path is a dict; .*measurements.Sweep\(time=…"):
         sn.read_measurement({"V": [0, 1, 2], "I": [0, 1, 2]})

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spicesnn.arrays import Floats, number
+from spicesnn.arrays import Floats, check_generator, number
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.noise import with_factors
 from spicesnn.errors import InputError, UnknownNameError
@@ -73,6 +73,7 @@ class PublishedCells:
         """Return an array as programming to its conductances leaves it: G + σ(G)·N(0, 1), not below
         0; stuck cells stay.
         """
+        check_generator(rng, f"{self.name}: programmed")
         wanted = array.cell_conductance()
         self.check(wanted)
         got = np.maximum(wanted + self.programming(wanted) * rng.standard_normal(array.shape), 0.0)
@@ -101,6 +102,7 @@ class PublishedCells:
         """
         if number(seconds, f"{self.name}: seconds", "seconds, 0 or more") < 0:
             raise InputError(f"{self.name}: seconds = {seconds!r}; expected 0 or more")
+        check_generator(rng, f"{self.name}: drifted")
         if self.drift is None:
             return array
         mean, spread = self.drift(array.cell_conductance() if asked is None else asked)
@@ -113,6 +115,7 @@ class PublishedCells:
         """Return the array as one read sees it, so long after programming (`t0_s` at least); read
         noise is on stuck cells too.
         """
+        check_generator(rng, f"{self.name}: before_read")
         if self.read is None:
             return array
         relative = self.read(array.cell_conductance(), max(seconds, self.t0_s))

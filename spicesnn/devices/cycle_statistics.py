@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spicesnn.arrays import Floats, owned
+from spicesnn.arrays import Floats, check_generator, owned
 from spicesnn.errors import DataError, InputError
 from spicesnn.file_kinds import unreadable
 from spicesnn.whole_file import write_whole
@@ -200,6 +200,7 @@ class CycleStatistics:
 
     def draw(self, devices: int, cycles: int, rng: np.random.Generator) -> Floats:
         """Return (devices, cycles, quantities): volts, volts, ohms, ohms, as `QUANTITIES`."""
+        check_generator(rng, "cycles: draw")
         if devices < 1 or cycles < 1:
             raise InputError(f"{devices} devices, {cycles} cycles; expected 1 or more")
         state = self.fresh((devices,), rng)

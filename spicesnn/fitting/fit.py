@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spicesnn.arrays import Floats
+from spicesnn.arrays import Floats, check_generator
 from spicesnn.devices import registry
 from spicesnn.devices.base import Device
 from spicesnn.devices.device_file import device_toml
@@ -238,6 +238,7 @@ def fit_data(
     v_read: float = 0.1,
 ) -> FitResult:
     """Fit a model to data that are already in memory; arguments as in `fit`."""
+    check_generator(rng, "fit")
     device = registry.make(model_name) if base is None else base
     if device.name != model_name:
         raise InputError(f"base is a {device.name}, but the model to fit is {model_name}")

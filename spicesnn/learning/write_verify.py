@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spicesnn.arrays import Floats
+from spicesnn.arrays import Floats, check_generator
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.faults import Wear
 from spicesnn.engines.base import Engine
@@ -63,6 +63,7 @@ def write_verify(
         Pulse widths, in widths of the programmer's pulses, one after the other; `repeats` rounds at
         most with each.
     """
+    check_generator(rng, "write_verify")
     if wanted.shape != array.shape or not tolerance > 0:
         raise InputError(
             f"wanted has shape {wanted.shape}, tolerance = {tolerance}; expected {array.shape} and"

@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from spicesnn.arrays import number, numbers
+from spicesnn.arrays import check_generator, number, numbers
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.crossbar.cycles import MeasuredCycles, refitted
 from spicesnn.crossbar.faults import Endurance, StuckMap, Wear, end_states
@@ -248,6 +248,7 @@ class Imperfections(metaclass=Hinting):
     ) -> Crossbar:
         """Return the array as it left the factory: parameters spread, cells stuck, where
         `may_stick` (rows, cols) says so."""
+        check_generator(rng, "imperfections: fabricated")
         if self.spread:
             if array.device is None:
                 raise InputError(
@@ -293,6 +294,7 @@ class Imperfections(metaclass=Hinting):
 
     def before_read(self, array: Crossbar, rng: np.random.Generator) -> Crossbar:
         """Return the array as one read sees it."""
+        check_generator(rng, "imperfections: before_read")
         for part in (self.telegraph, self.read_noise):
             if part is not None:
                 array = part.before_read(array, rng)
@@ -315,6 +317,7 @@ class Imperfections(metaclass=Hinting):
     ) -> tuple[Crossbar, Wear | None]:
         """Return the array and its wear as a pulse really left them, from the array that the
         equations give."""
+        check_generator(rng, "imperfections: after_pulse")
         if self.cycle_to_cycle is not None:
             after = self.cycle_to_cycle.after_pulse(before, after, rng)
         if self.states is not None and after.device is not None and after.device.memory:
@@ -364,6 +367,7 @@ class Imperfections(metaclass=Hinting):
     def rested(self, array: Crossbar, seconds: float, rng: np.random.Generator) -> Crossbar:
         """Return the array after a rest; exponents are drawn anew (keep them with
         `RetentionDrift.exponents` where the same cells rest again)."""
+        check_generator(rng, "imperfections: rested")
         if self.published is not None:
             return self.published.drifted(array, seconds, rng)
         if self.retention is None:
