@@ -213,7 +213,7 @@ class OnSynapses(ShownWhole):
         """Samples as finite numbers in double precision; those in single precision as they are where
         that is what the network computes in."""
         leaky = self.leaky_layers() if getattr(x, "dtype", None) == np.float32 else None
-        if leaky is None or not leaky.readable or not np.isfinite(np.sum(x)):
+        if leaky is None or not leaky.readable or not np.isfinite(np.sum(np.asarray(x))):
             return real(x, "x")
         return x  # type: ignore[return-value]
 
