@@ -22,6 +22,7 @@ from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Device
 from spicesnn.devices.foreign import Foreign
+from spicesnn.engines.ngspice.card_numbers import read_from_cards
 from spicesnn.netlist.deck import Deck, Lines, Names, number
 from spicesnn.netlist.init import Init, files_of
 from spicesnn.netlist.twin import model_path
@@ -75,9 +76,25 @@ class Circuit:
     init: Init = field(default_factory=Init)
     index: dict[str, int] = field(init=False)
     _rows: dict[int, NDArray[np.int_]] = field(init=False, default_factory=dict)
+    _around_cells: list[tuple[list[str], NDArray[np.int_]]] = field(
+        init=False, default_factory=list
+    )
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "index", {name: k for k, name in enumerate(self.vectors)})
+
+    def holding(self, cells: Floats | None) -> tuple[str, dict[str, Floats]]:
+        """Return the text with new resistances of its cells (n,), and what ngspice holds once it
+        has read it, by group; all as it was written where there are none."""
+        if cells is None or "cells" not in self.alterable:
+            return self.text, {}
+        if not self._around_cells:
+            self._around_cells.append(_around(self.text, self.alterable["cells"].prefixes))
+        around, order = self._around_cells[0]
+        numbers = [number(value) for value in cells]
+        written = [numbers[k] for k in order]
+        text = "".join(part for pair in zip(around, [*written, ""], strict=True) for part in pair)
+        return text, {"cells": read_from_cards(numbers)}
 
     def rows_of(self, names: Names) -> NDArray[np.int_]:
         """Return the position of each named vector in the answer, −1 where the name is empty;
@@ -195,6 +212,23 @@ def loadable(deck: Deck, fed: tuple[str, ...]) -> str:
         elif not dropping:
             kept.append(line)
     return "\n".join(kept) + "\n"
+
+
+def _around(text: str, prefixes: tuple[str, ...]) -> tuple[list[str], NDArray[np.int_]]:
+    """Return what stands before, between and behind the values of the cells that commands with
+    these prefixes alter, and whose value stands at each place."""
+    place = {prefix.split(" ")[1]: k for k, prefix in enumerate(prefixes)}
+    parts, order, kept = list[str](), list[int](), list[str]()
+    for line in text.splitlines(keepends=True):
+        k = place.get(line.split(" ", 1)[0])
+        if k is None:
+            kept.append(line)
+            continue
+        card, _, _ = line.rpartition(" ")
+        parts.append("".join([*kept, card, " "]))
+        order.append(k)
+        kept = ["\n"]
+    return [*parts, "".join(kept)], np.array(order, dtype=int)
 
 
 def alterable_of(deck: Deck) -> dict[str, Alterable]:

@@ -184,7 +184,7 @@ class Pool:
 
     def _once(self, session: Session, circuit: Circuit, job: Job) -> Answer:
         if not session.holds(circuit, job):
-            printed = session.load(circuit)
+            printed = session.load(circuit, job.values.get("cells"))
             said = complaint(printed)
             if said:
                 session.loaded = None

@@ -245,19 +245,20 @@ class Session:
         many = np.count_nonzero(cells != held) > MOST_ALTERS
         return not many or walks * len(circuit.vectors) < _LONG_WALK
 
-    def load(self, circuit: Circuit) -> str:
-        """Parse a circuit into the worker and return what ngspice said."""
+    def load(self, circuit: Circuit, cells: Floats | None) -> str:
+        """Parse a circuit, its cells' resistances (n,) put in, into the worker and return what
+        ngspice said."""
         self.loaded = None
         self._values, self._commands = {}, {}
+        text, held = circuit.holding(cells)
         answer, _ = self._ask(
             {"do": "load", "vectors": circuit.vectors, "externals": circuit.externals},
-            self._text(circuit).encode(),
+            self._with_options(text).encode(),
         )
-        self.loaded = circuit.key
+        self.loaded, self._values = circuit.key, held
         return "\n".join(answer.get("log", ()))
 
-    def _text(self, circuit: Circuit) -> str:
-        text = circuit.text
+    def _with_options(self, text: str) -> str:
         if self.library.klu:
             title, _, rest = text.partition("\n")
             text = f"{title}\n.options klu\n{rest}"

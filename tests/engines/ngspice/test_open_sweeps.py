@@ -98,7 +98,7 @@ def test_a_circuit_is_parsed_anew_where_that_is_sooner_done(monkeypatch, walk, l
         engine.read(first, rng.uniform(-1, 1, 26))
         (worker,) = engine.pool.sessions
         load, loaded = worker.load, [first]
-        monkeypatch.setattr(worker, "load", lambda circuit: loaded.append(circuit) or load(circuit))
+        monkeypatch.setattr(worker, "load", lambda *given: loaded.append(given) or load(*given))
         same(engine, second, rng.uniform(-1, 1, 26))
         same(engine, second, rng.uniform(-1, 1, 26))
         same(engine, sn.Crossbar(conductance=siemens, wires=WIRES), rng.uniform(-1, 1, 26))
