@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from array import array
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Any
 
 from PySpice.Spice.NgSpice.Shared import NgSpiceShared, ffi
@@ -142,10 +143,14 @@ class Binding(NgSpiceShared):  # type: ignore[misc]
 
     def load(self, text: str) -> None:
         """Parse a deck. What is wrong with it stands in the log."""
-        lines = [ffi.new("char[]", line.encode()) for line in text.splitlines() if line.strip()]
-        self._ngspice_shared.ngSpice_Circ(
-            ffi.new("char*[]", [*lines, ffi.new("char[]", b""), ffi.NULL])
+        lines = [line.encode() for line in text.splitlines() if line.strip()]
+        # One block of memory for all lines, the end of each a zero; ngspice copies them.
+        block = ffi.from_buffer(b"\0".join([*lines, b"", b""]))
+        begins = accumulate(
+            (len(line) + 1 for line in lines), initial=int(ffi.cast("uintptr_t", block))
         )
+        pointers = array("Q", [*begins, 0])
+        self._ngspice_shared.ngSpice_Circ(ffi.cast("char**", ffi.from_buffer(pointers)))
 
     def current_plot(self) -> str:
         """Return the name of the current plot, such as ``tran3``."""

@@ -2,8 +2,8 @@
 
 Its reader of cards adds the digits up and multiplies by a power of ten, all in double precision
 (`INPevaluate` of its parser), so one number in four comes out a rounding away from the double that
-was written. ``alter`` reads the very double. Knowing which cards are read exactly, a circuit that
-is loaded for new cells has to alter the others only."""
+was written. ``alter`` reads the very double. Of a circuit that is loaded for new cells only those
+are altered that no card can bring in."""
 
 from __future__ import annotations
 
@@ -16,31 +16,56 @@ from spicesnn.arrays import Floats
 
 _SUMS_AS_WRITTEN = ("x86_64", "amd64", "i686")
 """Processors whose compilers do not fuse a product and a sum into one rounding unless told to."""
-_LARGEST_POWER = 330
+_POWERS = range(-350, 350)
+_TENS = np.array([10.0**k if abs(k) < 300 else np.nan for k in _POWERS])
+
+
+def on_cards(values: Floats) -> tuple[list[str], Floats]:
+    """Return numbers for cards, and the doubles that ngspice reads from them.
+
+    Where it is a rounding away from what is asked for, the number on the card is one as far away to
+    the other side.
+
+    Parameters
+    ----------
+    values : (n,) above 0
+
+    Returns
+    -------
+    texts : list of str
+    read : (n,)
+        NaN where it is not known.
+    """
+    texts = list(map(repr, values.tolist()))
+    read = read_from_cards(texts)
+    off = np.flatnonzero(np.isfinite(read) & (read != values))
+    beside = np.nextafter(values[off], np.where(read[off] > values[off], 0.0, np.inf))
+    others = list(map(repr, beside.tolist()))
+    for k, text, found in zip(off.tolist(), others, read_from_cards(others), strict=True):
+        if found == values[k]:
+            texts[k], read[k] = text, found
+    return texts, read
 
 
 def read_from_cards(texts: Sequence[str]) -> Floats:
-    """Return the doubles that ngspice reads from numbers on cards, (n,), as `number` writes them;
-    NaN where that is not known, on processors that may fuse a product and a sum."""
-    if platform.machine().lower() not in _SUMS_AS_WRITTEN:
-        return np.full(len(texts), np.nan)
+    """Return the doubles that ngspice reads from numbers without a sign, as `repr` writes them,
+    (n,); NaN where that is not known, as on processors that may fuse a product and a sum."""
+    count = len(texts)
+    if not count or platform.machine().lower() not in _SUMS_AS_WRITTEN:
+        return np.full(count, np.nan)
     letters = np.array(texts, dtype="S")
-    letters = letters.view(np.uint8).reshape(len(texts), letters.dtype.itemsize).astype(np.int64)
-    digits, power = np.zeros(len(texts)), np.zeros(len(texts), dtype=np.int64)
-    exponent = np.zeros(len(texts), dtype=np.int64)
-    behind_point, in_exponent, falling = (np.zeros(len(texts), dtype=bool) for _ in range(3))
-    for letter in letters.T:
+    letters = letters.view(np.uint8).reshape(count, letters.dtype.itemsize)
+    digits, power, exponent = np.zeros(count), np.zeros(count, np.int64), np.zeros(count, np.int64)
+    behind_point, in_exponent, falling = (np.zeros(count, dtype=bool) for _ in range(3))
+    for letter in np.ascontiguousarray(letters.T).astype(np.int64):
         digit = (letter >= ord("0")) & (letter <= ord("9"))
         mantissa = digit & ~in_exponent
-        digits = np.where(mantissa, 10.0 * digits + letter - float(ord("0")), digits)
+        np.copyto(digits, 10.0 * digits + letter - float(ord("0")), where=mantissa)
         power -= mantissa & behind_point
-        exponent = np.where(digit & in_exponent, 10 * exponent + letter - ord("0"), exponent)
+        np.copyto(exponent, 10 * exponent + letter - ord("0"), where=digit & in_exponent)
         behind_point |= letter == ord(".")
         falling |= in_exponent & (letter == ord("-"))
         in_exponent |= letter == ord("e")
     power += np.where(falling, -exponent, exponent)
-    known = np.abs(power) <= _LARGEST_POWER
-    tens = {k: 10.0**k if abs(k) < 300 else np.nan for k in np.unique(power[known]).tolist()}
-    scale = np.array([tens.get(k, np.nan) for k in power.tolist()])
-    read: Floats = np.where(np.char.startswith(texts, "-"), -digits, digits) * scale
+    read: Floats = digits * _TENS[np.clip(power - _POWERS[0], 0, len(_TENS) - 1)]
     return read

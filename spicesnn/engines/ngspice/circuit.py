@@ -22,7 +22,7 @@ from spicesnn.arrays import Floats
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.devices.base import Device
 from spicesnn.devices.foreign import Foreign
-from spicesnn.engines.ngspice.card_numbers import read_from_cards
+from spicesnn.engines.ngspice.card_numbers import on_cards
 from spicesnn.netlist.deck import Deck, Lines, Names, number
 from spicesnn.netlist.init import Init, files_of
 from spicesnn.netlist.twin import model_path
@@ -76,9 +76,7 @@ class Circuit:
     init: Init = field(default_factory=Init)
     index: dict[str, int] = field(init=False)
     _rows: dict[int, NDArray[np.int_]] = field(init=False, default_factory=dict)
-    _around_cells: list[tuple[list[str], NDArray[np.int_]]] = field(
-        init=False, default_factory=list
-    )
+    _around_cells: list[tuple[list[str], list[int]]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "index", {name: k for k, name in enumerate(self.vectors)})
@@ -91,10 +89,10 @@ class Circuit:
         if not self._around_cells:
             self._around_cells.append(_around(self.text, self.alterable["cells"].prefixes))
         around, order = self._around_cells[0]
-        numbers = [number(value) for value in cells]
-        written = [numbers[k] for k in order]
-        text = "".join(part for pair in zip(around, [*written, ""], strict=True) for part in pair)
-        return text, {"cells": read_from_cards(numbers)}
+        numbers, read = on_cards(cells)
+        pieces = [""] * (2 * len(around) - 1)
+        pieces[::2], pieces[1::2] = around, [numbers[k] for k in order]
+        return "".join(pieces), {"cells": read}
 
     def rows_of(self, names: Names) -> NDArray[np.int_]:
         """Return the position of each named vector in the answer, −1 where the name is empty;
@@ -214,7 +212,7 @@ def loadable(deck: Deck, fed: tuple[str, ...]) -> str:
     return "\n".join(kept) + "\n"
 
 
-def _around(text: str, prefixes: tuple[str, ...]) -> tuple[list[str], NDArray[np.int_]]:
+def _around(text: str, prefixes: tuple[str, ...]) -> tuple[list[str], list[int]]:
     """Return what stands before, between and behind the values of the cells that commands with
     these prefixes alter, and whose value stands at each place."""
     place = {prefix.split(" ")[1]: k for k, prefix in enumerate(prefixes)}
@@ -228,7 +226,7 @@ def _around(text: str, prefixes: tuple[str, ...]) -> tuple[list[str], NDArray[np
         parts.append("".join([*kept, card, " "]))
         order.append(k)
         kept = ["\n"]
-    return [*parts, "".join(kept)], np.array(order, dtype=int)
+    return [*parts, "".join(kept)], order
 
 
 def alterable_of(deck: Deck) -> dict[str, Alterable]:
