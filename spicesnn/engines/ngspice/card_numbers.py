@@ -16,6 +16,7 @@ from spicesnn.arrays import Floats
 
 _SUMS_AS_WRITTEN = ("x86_64", "amd64", "i686")
 """Processors whose compilers do not fuse a product and a sum into one rounding unless told to."""
+_MOST_ZEROS = 3
 _POWERS = range(-350, 350)
 _TENS = np.array([10.0**k if abs(k) < 300 else np.nan for k in _POWERS])
 
@@ -23,8 +24,8 @@ _TENS = np.array([10.0**k if abs(k) < 300 else np.nan for k in _POWERS])
 def on_cards(values: Floats) -> tuple[list[str], Floats]:
     """Return numbers for cards, and the doubles that ngspice reads from them.
 
-    Where it is a rounding away from what is asked for, the number on the card is one as far away to
-    the other side.
+    Where the shortest number is read a rounding away from what is asked for, zeros behind it often
+    help: they add up to another mantissa, for another power of ten.
 
     Parameters
     ----------
@@ -38,17 +39,23 @@ def on_cards(values: Floats) -> tuple[list[str], Floats]:
     """
     texts = list(map(repr, values.tolist()))
     read = read_from_cards(texts)
-    off = np.flatnonzero(np.isfinite(read) & (read != values))
-    beside = np.nextafter(values[off], np.where(read[off] > values[off], 0.0, np.inf))
-    others = list(map(repr, beside.tolist()))
-    for k, text, found in zip(off.tolist(), others, read_from_cards(others), strict=True):
-        if found == values[k]:
-            texts[k], read[k] = text, found
+    for zeros in range(1, _MOST_ZEROS + 1):
+        off = np.flatnonzero(np.isfinite(read) & (read != values)).tolist()
+        longer = [_with_zeros(texts[k], zeros) for k in off]
+        for k, text, found in zip(off, longer, read_from_cards(longer).tolist(), strict=True):
+            if found == values[k]:
+                texts[k], read[k] = text, found
     return texts, read
 
 
+def _with_zeros(text: str, zeros: int) -> str:
+    mantissa, e, power = text.partition("e")
+    point = "" if "." in mantissa else "."
+    return f"{mantissa}{point}{'0' * zeros}{e}{power}"
+
+
 def read_from_cards(texts: Sequence[str]) -> Floats:
-    """Return the doubles that ngspice reads from numbers without a sign, as `repr` writes them,
+    """Return the doubles that ngspice reads from numbers without a sign, such as `repr` writes,
     (n,); NaN where that is not known, as on processors that may fuse a product and a sum."""
     count = len(texts)
     if not count or platform.machine().lower() not in _SUMS_AS_WRITTEN:

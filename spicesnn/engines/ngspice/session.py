@@ -129,6 +129,7 @@ class Session:
         self.cpu_seconds = 0.0
         self._values: dict[str, Floats] = {}
         self._commands: dict[str, str] = {}
+        self._vectors: tuple[str, ...] | None = None
         path = library.find()
         if find_spec("PySpice") is None:
             raise MissingPackageError(
@@ -250,12 +251,17 @@ class Session:
         ngspice said."""
         self.loaded = None
         self._values, self._commands = {}, {}
+        known, self._vectors = self._vectors, None
         text, held = circuit.holding(cells)
         answer, _ = self._ask(
-            {"do": "load", "vectors": circuit.vectors, "externals": circuit.externals},
+            {
+                "do": "load",
+                "vectors": None if circuit.vectors is known else circuit.vectors,
+                "externals": circuit.externals,
+            },
             self._with_options(text).encode(),
         )
-        self.loaded, self._values = circuit.key, held
+        self.loaded, self._values, self._vectors = circuit.key, held, circuit.vectors
         return "\n".join(answer.get("log", ()))
 
     def _with_options(self, text: str) -> str:
@@ -299,20 +305,19 @@ class Session:
         self.jobs += 1
         self.cpu_seconds = float(answer["worker_cpu_seconds"])
         log = "\n".join(answer["log"])
-        lengths = answer["lengths"]
+        count, lengths = answer["vectors"], answer["lengths"]
         if (
-            len(lengths) != len(circuit.vectors)
-            or len(set(lengths)) > 1
-            or sum(lengths) * 8 != len(payload)
-            or not lengths
+            count != len(circuit.vectors)
+            or len(lengths) != 1
             or lengths[0] < 1
+            or 8 * count * lengths[0] != len(payload)
         ):
             raise JobFailedError(
-                f"ngspice's vectors have lengths {sorted(set(lengths))}; expected"
+                f"ngspice's vectors have lengths {lengths}; expected"
                 f" {len(circuit.vectors)} vectors of one length",
                 log,
             )
-        vectors = np.frombuffer(payload, dtype=np.float64).reshape(len(lengths), lengths[0])
+        vectors = np.frombuffer(payload, dtype=np.float64).reshape(count, lengths[0])
         return Answer(
             vectors=vectors,
             log=log,

@@ -145,7 +145,8 @@ class Worker:
         if self._loaded:
             self._unload()
             self._spice.forget_log()
-        self._wanted = [name.encode() for name in header["vectors"]]
+        if header["vectors"] is not None:
+            self._wanted = [name.encode() for name in header["vectors"]]
         self._externals = {name.encode(): k for k, name in enumerate(header["externals"])}
         self._spice.load(payload.decode())
         self._loaded = True
@@ -234,7 +235,8 @@ class Worker:
             "reason": reason,
             "log": [line for line in spice.log if last is None or not _PAUSED.search(line)],
             "plot": plot,
-            "lengths": lengths,
+            "vectors": len(lengths),
+            "lengths": sorted(set(lengths)),
             "report": extra,
             "begun": not self._points,
             **spent,
