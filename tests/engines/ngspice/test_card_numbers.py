@@ -37,7 +37,7 @@ def test_numbers_are_read_as_ngspice_itself_reads_them(tmp_path):
         assert np.all(sure)
         away = np.count_nonzero(known[: len(values)] != values)
         assert away > 0.1 * len(values)
-        assert np.count_nonzero(known_near != values) < 0.2 * away
+        assert np.count_nonzero(known_near != values) < 0.4 * away
 
 
 def test_numbers_of_few_digits_and_numbers_beyond_what_is_known():
