@@ -69,6 +69,14 @@ def import_(
             " as dt in x = x + rate*dt.",
         ),
     ] = None,
+    values: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Default of a Verilog-A model's parameter, such as one that switches random numbers off.",
+        ),
+    ] = None,
     out: options.Out = None,
     seed: options.Seed = None,
     engine: options.OneEngine = None,
@@ -114,6 +122,12 @@ def import_(
             engine=engine,
             osdi=osdi,
             step=step or "",
+            given=_values(values),
+        )
+    if values:
+        raise InputError(
+            f"--set {values[0]}: for Verilog-A, and {file.name} is SPICE text; set it where the device"
+            " is used: --set device.NAME=VALUE"
         )
     if step is not None:
         raise InputError(
@@ -172,6 +186,22 @@ def import_(
 
 _STANDS = 1e-3
 """Of its range: a state that moved less has not been compared in motion."""
+
+
+def _values(pairs: list[str] | None) -> dict[str, float]:
+    from spicesnn.errors import InputError
+    from spicesnn.units import parse
+
+    found = {}
+    for pair in pairs or ():
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip():
+            raise InputError(
+                f"--set {pair}: expected a parameter of the model and its value, such as"
+                " --set model_switch=0"
+            )
+        found[name.strip().removeprefix("device.")] = parse(value)
+    return found
 
 
 def _bounds(pairs: list[str] | None) -> dict[str, tuple[float, float]]:

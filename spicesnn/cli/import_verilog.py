@@ -32,6 +32,7 @@ def imported(
     engine: options.EngineName | None,
     osdi: Path | None = None,
     step: str = "",
+    given: Mapping[str, float] | None = None,
 ) -> Answer:
     """Return the answer of an import: the descriptor written, or what was refused by line."""
     import numpy as np
@@ -57,7 +58,13 @@ def imported(
         checked_osdi(osdi)
     try:
         model = read_model(
-            file, module=module, pins=pins, bounds=bounds, taken=TAKEN.__contains__, step=step
+            file,
+            module=module,
+            pins=pins,
+            bounds=bounds,
+            taken=TAKEN.__contains__,
+            step=step,
+            values=given,
         )
         found = certificate(model, np.random.default_rng(seed))
     except (UnsupportedNetlistError, UnsafeNetlistError) as error:

@@ -30,6 +30,7 @@ import numpy as np
 from spicesnn.arrays import Floats
 from spicesnn.errors import EngineError, MissingPackageError, UnsupportedNetlistError
 from spicesnn.platform import says_something
+from spicesnn.validation.compilable import compilable
 
 TIME_LIMIT_S = 60.0
 FIRST, BEFORE, SHOWN = "spicesnn_first_instant", "spicesnn_before_", "spicesnn_shown_"
@@ -131,9 +132,9 @@ class CompiledOriginal:
         try:
             self._start(
                 {
-                    name: _watched(text, module, keeps, late, pins, awake)
+                    name: _watched(compilable(text), module, keeps, late, pins, awake)
                     if keeps or late or awake
-                    else text
+                    else compilable(text)
                     for name, text in files.items()
                 },
                 module,

@@ -280,7 +280,9 @@ def build(
 
 def capacitor_currents(deck: Deck) -> tuple[str, ...]:
     """Return the vectors of the currents into the lines' capacitances, for Kirchhoff's law."""
-    return tuple(f"@{name}[i]" for name in re.findall(r"^(c[wb]_\S+) ", deck.text, re.MULTILINE))
+    # Sub-circuits of devices may have capacitors of such names inside.
+    outside = re.sub(r"(?ms)^\.subckt\b.*?^\.ends\b", "", deck.text)
+    return tuple(f"@{name}[i]" for name in re.findall(r"^(c[wb]_\S+) ", outside, re.MULTILINE))
 
 
 def _sweep(deck: Deck) -> tuple[str, ...]:

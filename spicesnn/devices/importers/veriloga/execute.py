@@ -7,10 +7,12 @@ out, functions stand in their places."""
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from spicesnn.devices.importers.graph import TIME, Graph
+from spicesnn.devices.importers.veriloga.exhausted import without_exhausted
 from spicesnn.devices.importers.veriloga.syntax import (
     Expression,
     Function,
@@ -19,6 +21,7 @@ from spicesnn.devices.importers.veriloga.syntax import (
     Variable,
 )
 from spicesnn.devices.importers.veriloga.text import Word
+from spicesnn.errors import UnsupportedNetlistError
 
 _ROUNDS = 10_000
 BOLTZMANN_OVER_CHARGE = 1.3806488e-23 / 1.602176565e-19
@@ -45,7 +48,9 @@ _ONE = {
         "floor",
         "ceil",
     )
-} | {"limexp": "exp"}
+}
+_LARGEST_EXPONENT = 700.0
+"""Beyond it an exponential is no number any more, and derivatives of quotients of such are none."""
 _TWO = {"min": "min", "max": "max", "pow": "pow", "atan2": "atan2"}
 _SHOWN = frozenset(
     {
@@ -89,13 +94,27 @@ _WHY = {
     "$limit": "limiting between iterations is the simulator's; write the plain voltage",
     "$simparam": "it asks the simulator; write the value",
     "$table_model": "tables are not read",
-    "$random": (
-        "random numbers are not taken; engines draw device-to-device and cycle-to-cycle variation"
-    ),
     "$param_given": "it asks how the device is called; write the condition on the value",
     "$port_connected": "it asks how the device is wired",
     "$realtime": "use $abstime",
 }
+
+
+WHY_NOT_RANDOM = (
+    "random numbers are not taken; engines draw device-to-device and cycle-to-cycle variation. Where a"
+    " parameter switches them off, say its value: --set NAME=VALUE"
+)
+RANDOM = "random:"
+"""How symbols of random numbers begin."""
+_RANDOM = re.compile(r"\$(?:a|u)?random|\$r?dist_\w+")
+
+
+class RandomNumbersError(UnsupportedNetlistError):
+    """The equations depend on random numbers."""
+
+
+class StepLengthError(UnsupportedNetlistError):
+    """A state is advanced by a parameter that is the length of a step, or by no time at all."""
 
 
 class FixesError(Exception):
@@ -152,6 +171,10 @@ class Outcome:
         Potentials that were asked for.
     branches : dict
         Key → branch, each once, in the orientation that was seen first.
+    assigned : dict
+        Variable → where it is assigned last.
+    random : dict
+        Symbol of a random number → where it is drawn.
     """
 
     contributions: list[Contribution] = field(default_factory=list)
@@ -162,6 +185,7 @@ class Outcome:
     accesses: list[tuple[str, str, Word]] = field(default_factory=list)
     branches: dict[str, Branch] = field(default_factory=dict)
     assigned: dict[str, Word] = field(default_factory=dict)
+    random: dict[str, Word] = field(default_factory=dict)
 
 
 Typed = tuple[int, bool]
@@ -309,8 +333,17 @@ class Run:
         merged = {}
         for key in {**after_yes, **self.values}:
             a, b = after_yes.get(key, graph.zero), self.values.get(key, graph.zero)
-            merged[key] = graph.make("if", condition, a, b)
+            merged[key] = self.chosen(key, condition, a, b)
         self.values = merged
+
+    def chosen(self, key: str, condition: int, yes: int, no: int) -> int:
+        """Return what a variable holds behind a condition; what it held before the run is left out
+        where the conditions on the way exclude each other."""
+        graph, old = self.graph, self.graph.symbol(f"old:{key}")
+        if old in graph.held(yes) | graph.held(no):
+            yes = without_exhausted(graph, yes, condition, True, old)
+            no = without_exhausted(graph, no, condition, False, old)
+        return graph.make("if", condition, yes, no)
 
     def case(self, statement: Statement) -> None:
         value = self.value(statement.values[0])[0]
@@ -351,8 +384,8 @@ class Run:
         self.arms(value, arms[1:], rest)
         self.guard = outer
         self.values = {
-            key: graph.make(
-                "if", holds, after.get(key, graph.zero), self.values.get(key, graph.zero)
+            key: self.chosen(
+                key, holds, after.get(key, graph.zero), self.values.get(key, graph.zero)
             )
             for key in {**after, **self.values}
         }
@@ -577,6 +610,8 @@ class Run:
                 )
             case "$mfactor":
                 return self.graph.one, False
+        if _RANDOM.fullmatch(name):
+            return self.random(e), True
         if name in _WHY:
             raise e.at.error(f"{name} is not understood; {_WHY[name]}")
         raise e.at.error(
@@ -596,6 +631,9 @@ class Run:
                 "floor",
                 "ceil",
             )
+        if plain == "limexp" and len(e.args) == 1:
+            place = graph.make("min", self.value(e.args[0])[0], graph.number(_LARGEST_EXPONENT))
+            return graph.make("exp", place), False
         if plain in _TWO and len(e.args) == 2:
             (a, whole_a), (b, whole_b) = (self.value(x) for x in e.args)
             return graph.make(_TWO[plain], a, b), whole_a and whole_b and plain in ("min", "max")
@@ -639,11 +677,17 @@ class Run:
                     raise e.at.error(f'analysis("{min(unknown)}") is not understood')
                 now = {"tran", "static", "ic"} if self.initial else {"tran"}
                 return self.graph.number(float(bool(kinds & now))), True
+        if _RANDOM.fullmatch(name):
+            return self.random(e), name in ("$random", "$arandom", "$urandom")
         if name in _WHY:
             raise e.at.error(f"{name}() is not understood; {_WHY[name]}")
-        if "dist_" in name or "random" in name:
-            raise e.at.error(f"{name}() is not understood; {_WHY['$random']}")
         raise e.at.error(f"{name}() with {len(e.args)} arguments is not understood")
+
+    def random(self, e: Expression) -> int:
+        """Return a symbol for a random number, which the equations may not depend on in the end."""
+        name = f"{RANDOM}{len(self.outcome.random)}"
+        self.outcome.random[name] = e.at
+        return self.graph.symbol(name)
 
     def derivative(self, e: Expression) -> int:
         place = self.graph.ddt(self.value(e.args[0])[0])

@@ -18,6 +18,7 @@ from spicesnn.devices.importers.veriloga.execute import (
     FixesError,
     Outcome,
     Run,
+    StepLengthError,
     Typed,
 )
 from spicesnn.devices.importers.veriloga.syntax import Module
@@ -425,11 +426,17 @@ class _Memory:
             f"; where {' or '.join(lengths)} is the length of a step, say --step {lengths[0]}"
             if lengths
             else ""
+            if self.step
+            else "; where a parameter holds the length of a step, say --step NAME"
         )
-        raise at.error(
-            f"{_name(key)!r} changes at every evaluation by something that is not the time since"
-            " the last one, so how fast depends on the simulator's steps; advance it by $abstime -"
-            f" last, or write it as a state with ddt() or idt(){named}"
+        raise StepLengthError(
+            str(
+                at.error(
+                    f"{_name(key)!r} changes at every evaluation by something that is not the time"
+                    " since the last one, so how fast depends on the simulator's steps; advance it by"
+                    f" $abstime - last, or write it as a state with ddt() or idt(){named}"
+                )
+            )
         )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,11 @@ import numpy as np
 from spicesnn.devices.importers.graph import Graph, Program
 from spicesnn.devices.importers.ranges import Rates, candidates, drive, held_between, resting
 from spicesnn.devices.importers.stored import Stored
-from spicesnn.devices.importers.veriloga.execute import FixesError
+from spicesnn.devices.importers.veriloga.execute import (
+    FixesError,
+    RandomNumbersError,
+    StepLengthError,
+)
 from spicesnn.devices.importers.veriloga.hidden import Settled, settled
 from spicesnn.devices.importers.veriloga.parameters import (
     Parameters,
@@ -22,10 +27,11 @@ from spicesnn.devices.importers.veriloga.parameters import (
     used_only,
 )
 from spicesnn.devices.importers.veriloga.parser import modules_of, only_module
-from spicesnn.devices.importers.veriloga.syntax import Module
+from spicesnn.devices.importers.veriloga.syntax import Expression, Module
 from spicesnn.devices.importers.veriloga.system import StateEquation, System, pins_of, system_of
 from spicesnn.devices.importers.veriloga.text import words_of
 from spicesnn.errors import ConvergenceError, InputError, UnsupportedNetlistError
+from spicesnn.guesses import nearest
 
 RAMP = 1e-3
 """Width of the ramp on which a state that the model holds by itself comes to rest at a bound, as a
@@ -145,6 +151,7 @@ def read_model(
     bounds: Mapping[str, tuple[float, float]] | None = None,
     taken: Callable[[str], bool] = lambda name: False,
     step: str = "",
+    values: Mapping[str, float] | None = None,
 ) -> VerilogModel:
     """Return the device that a Verilog-A file describes.
 
@@ -161,6 +168,8 @@ def read_model(
     step : str
         A parameter by which the model advances its states at every evaluation, as ``dt`` in ``x = x
         + rate*dt``: the length of a step.
+    values : Mapping, optional
+        Parameter → what takes the place of its default.
 
     Raises
     ------
@@ -179,23 +188,96 @@ def read_model(
                 f"--step {step}: module {found.name} has no such parameter. It has:"
                 f" {', '.join(found.parameters) or 'none'}"
             )
-        fixed: dict[str, str] = {}
-        for _ in range(len(found.parameters) + 1):
-            try:
-                return _Maker(path, found, fixed, pins, bounds or {}, taken, files, step).made()
-            except FixesError as error:
-                unknown = [name for name in error.names if _own(found, name, taken) not in fixed]
-                if not unknown:
-                    raise UnsupportedNetlistError(f"{path.name}, {error}") from None
-                fixed |= {_own(found, name, taken): str(error) for name in unknown}
+        _set(found, values or {})
+
+        def made(fixed: Mapping[str, str]) -> VerilogModel:
+            return _fixing(path, found, dict(fixed), pins, bounds or {}, taken, files, step)
+
+        try:
+            return made({})
+        except StepLengthError:
+            raise
+        except UnsupportedNetlistError as error:
+            return _decided(path, found, taken, step, made, error)
     except RecursionError:
         raise UnsupportedNetlistError(
             f"{path}: expressions or functions are too deep inside one another"
         ) from None
+
+
+def _set(module: Module, values: Mapping[str, float]) -> None:
+    """Put values in the place of parameters' defaults."""
+    for name, value in values.items():
+        own = module.parameters.get(name)
+        if own is None or own.local:
+            raise InputError(
+                f"--set {name}: module {module.name} has no such"
+                f" parameter{nearest(name, module.parameters)} It has:"
+                f" {', '.join(p.name for p in module.parameters.values() if not p.local) or 'none'}"
+            )
+        word = replace(own.at, kind="num", text=repr(abs(value)))
+        number = Expression("num", (), word)
+        negative = math.copysign(1.0, value) < 0
+        module.parameters[name] = replace(
+            own, default=Expression("neg", (number,), word) if negative else number
+        )
+
+
+def _fixing(
+    path: Path,
+    module: Module,
+    fixed: dict[str, str],
+    pins: tuple[str, str] | None,
+    bounds: Mapping[str, tuple[float, float]],
+    taken: Callable[[str], bool],
+    files: dict[str, str],
+    step: str,
+) -> VerilogModel:
+    """Return the device with as many parameters fixed as the form of the equations asks for."""
+    for _ in range(len(module.parameters) + 1):
+        try:
+            return _Maker(path, module, fixed, pins, bounds, taken, files, step).made()
+        except FixesError as error:
+            unknown = [name for name in error.names if _own(module, name, taken) not in fixed]
+            if not unknown:
+                raise UnsupportedNetlistError(f"{path.name}, {error}") from None
+            fixed |= {_own(module, name, taken): str(error) for name in unknown}
     raise UnsupportedNetlistError(
         f"{path}: its equations depend on the values of its parameters in a way that cannot be"
         " followed"
     )
+
+
+def _decided(
+    path: Path,
+    module: Module,
+    taken: Callable[[str], bool],
+    step: str,
+    made: Callable[[Mapping[str, str]], VerilogModel],
+    error: UnsupportedNetlistError,
+) -> VerilogModel:
+    """Return the device where its equations can be understood at some parameters' defaults: as few
+    of these are fixed as that takes. What could not be understood else is raised."""
+    settable = [
+        p for p in parameters_of(module, Graph(), {}, taken, step).settable if p.own[0] != "$"
+    ]
+    why = f"its equations are understood at this value alone ({str(error).partition(';')[0]})"
+    switches = [p.own for p in settable if p.default in (0.0, 1.0) or p.integer]
+    others = [p.own for p in settable if p.own not in switches]
+    try:
+        found = made(dict.fromkeys([*switches, *others], why))
+    except UnsupportedNetlistError as at_defaults:
+        raise (at_defaults if isinstance(at_defaults, RandomNumbersError) else error) from None
+    fixed = dict.fromkeys([*switches, *others], why)
+    for lot in (others, *([name] for name in (*others, *switches))):
+        if not set(lot) <= set(fixed):
+            continue
+        fewer = {name: text for name, text in fixed.items() if name not in lot}
+        try:
+            found, fixed = made(fewer), fewer
+        except UnsupportedNetlistError:
+            continue
+    return found
 
 
 def _own(module: Module, name: str, taken: Callable[[str], bool]) -> str:

@@ -320,6 +320,7 @@ class _Parser:
             ranges = []
             while self.at("from", "exclude"):
                 ranges.append(self.range())
+            attributes = attributes | self.attributes()  # behind it, as ADMS and Xyce take them
             module.parameters[name.text] = Parameter(
                 name.text,
                 integer,
@@ -342,7 +343,7 @@ class _Parser:
             return Range(exclude, value, value, True, True, word)
         mark, opened = self.k, self.next().text
         low = self.end()
-        if not self.take(":"):
+        if not self.take(":", ","):  # HSPICE takes both
             if opened == "[" or not exclude:
                 raise self.now.error(f"{self.now.text!r} where a range's ':' was expected")
             self.k = mark

@@ -101,6 +101,7 @@ class _Writer:
         self.graph: Graph = stored.graph
         names = Names()
         names.used |= {("parameter", f"{s}_init") for s in stored.states}
+        names.used |= {("parameter", pin) for pin in ("p", "n")}  # ngspice puts numbers for nodes
         self.parameter = {p.name: names.get("parameter", p.name.lower()) for p in settable}
         self.name = f"va_{''.join(c if c.isalnum() else '_' for c in name.lower())}"
         self.cards: list[str] = []

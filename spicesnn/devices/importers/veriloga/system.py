@@ -10,7 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from spicesnn.devices.importers.graph import BOOLEAN, Graph
-from spicesnn.devices.importers.veriloga.execute import Branch, Contribution, FixesError, Outcome
+from spicesnn.devices.importers.veriloga.execute import (
+    WHY_NOT_RANDOM,
+    Branch,
+    Contribution,
+    FixesError,
+    Outcome,
+    RandomNumbersError,
+)
 from spicesnn.devices.importers.veriloga.hidden import Advanced, Settled
 from spicesnn.devices.importers.veriloga.syntax import Module
 from spicesnn.errors import InputError, UnsupportedNetlistError
@@ -567,10 +574,10 @@ class _Builder:
                 for s, place in self.explicit.items()
                 if place == symbol
             ]
-            own = next(
-                (key for key, value in self.outcome.variables.items() if value == symbol),
-                (*nodes, f"s{k}")[0],
-            ).rpartition(".")[2]
+            values = list(self.outcome.variables.items())
+            plain = [key for key, value in values if value == symbol]
+            held = [key for key, value in values if self.clipped(value, symbol)]
+            own = (*plain, *held, *nodes, f"s{k}")[0].rpartition(".")[2]
             found.append(
                 StateEquation(
                     own, "idt", symbol, self.rates[symbol], start, None, None, "1", False, word.line
@@ -594,6 +601,19 @@ class _Builder:
                 )
             )
         return found
+
+    def clipped(self, value: int, symbol: int) -> bool:
+        """Return whether a value is a symbol but where it is held between bounds."""
+        graph = self.graph
+        if graph.ops[value] != "if" or symbol not in graph.held(value):
+            return False
+        arms = graph.args[value][1:]
+        return all(
+            arm == symbol
+            or self.clipped(arm, symbol)
+            or all(name.startswith("par:") for name in graph.symbols(arm))
+            for arm in arms
+        )
 
     def first_potential(self, node: str) -> int | None:
         """Return the potential that the text gives a node in the first instant, as with
@@ -669,6 +689,11 @@ class _Builder:
         places = [self.current, *self.rates.values(), *(r for _, r in self.equations)]
         for place in places:
             for name in graph.symbols(place):
+                if name in self.outcome.random:
+                    at = self.outcome.random[name]
+                    raise RandomNumbersError(
+                        str(at.error(f"{at.text} is not understood; {WHY_NOT_RANDOM}"))
+                    )
                 if name not in allowed and not name.startswith("par:"):
                     raise UnsupportedNetlistError(
                         f"module {self.module.name}: nothing determines {_shown(name)}"
