@@ -127,7 +127,7 @@ def _checked(
             for b in device.bounds()
         )
         checks.states_within(states[:, None, None, :], low, high, device.state_names, answer.log)
-    if isinstance(device, Foreign):
+    if isinstance(device, Foreign) and device.stored is None:
         shown = states[0] if count <= 1 else states
         return Driven(time=time, volts=volts, amps=amps, state=shown, state_error=None)
     start = np.broadcast_to(

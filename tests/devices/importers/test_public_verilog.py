@@ -153,3 +153,26 @@ def test_a_default_that_is_set_is_a_parameter_of_the_model(tmp_path):
         of_text(tmp_path, NAMES, values={"Q": 1.0})
     with pytest.raises(UnsupportedNetlistError, match="outside its own range"):
         of_text(tmp_path, NOISY % "r", values={"noisy": 2})
+
+
+CLIPPED = """parameter real start = 0; parameter real dt = 0;
+real w, known;
+analog begin
+if (known == 0) w = start;
+w = w + dt*4*V(p,n);
+if (w >= 1) w = 1;
+if (w <= 0) w = 0;
+known = 1;
+I(p,n) <+ 1m*(w + 0.1)*V(p,n);
+end"""
+
+
+@pytest.mark.parametrize("engine", ["nodal", "ngspice"])
+@pytest.mark.parametrize(("start", "volts"), [(0.0, 1.0), (1.0, -1.0), (0.0, -1.0)])
+def test_a_state_that_starts_where_the_model_clips_it_leaves(tmp_path, engine, start, volts):
+    device = device_of_model(of_text(tmp_path, CLIPPED, step="dt", values={"start": start}))
+    wave = sn.PiecewiseLinear(time_s=(0.0, 0.1, 0.2), level_volts=(0.0, volts, volts))
+    curve = sn.iv(device, engine, stimulus=wave)
+    # dw/dt = 4 v: 4·(0.05 + 0.1) V s away from the bound, and nothing beyond it.
+    wanted = start + 0.6 * volts if (start == 0.0) == (volts > 0) else start
+    assert curve.state[-1] == pytest.approx(wanted, abs=2e-4)

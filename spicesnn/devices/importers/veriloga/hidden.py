@@ -349,7 +349,7 @@ class _Memory:
         resting = self.limit([new])[0]
         if not self.rests(resting, symbol):
             self.refuse(key, resting, symbol, at)
-        rate = graph.slope(new, graph.symbol(STEP))
+        rate = graph.slope(self.unclipped(new, symbol), graph.symbol(STEP))
         rate = self.now([self.limit([rate])[0]], late)[0]
         ends = [graph.put([resting], {symbol: graph.number(end)})[0] for end in (-_FAR, _FAR)]
         low, high = (
@@ -360,6 +360,21 @@ class _Memory:
                 f"{_name(key)!r} is held between bounds that depend on a voltage or a state"
             )
         return Advanced(_name(key), symbol, rate, self.start(key), low, high, at)
+
+    def unclipped(self, place: int, symbol: int) -> int:
+        """Return what a step comes to without the bounds at which it is held behind it: at a bound
+        itself a step of no length would be one that leads nowhere."""
+        graph = self.graph
+        if graph.ops[place] not in ("if", "min", "max"):
+            return place
+        *condition, a, b = graph.args[place]
+        held = [_of_parameters(graph, arm) for arm in (a, b)]
+        if not condition:
+            return self.unclipped(b if held[0] else a, symbol) if any(held) else place
+        around = graph.symbols(self.limit([condition[0]])[0]) <= self.around(symbol)
+        if any(held) and not all(held) and around:
+            return self.unclipped(b if held[0] else a, symbol)
+        return graph.make("if", condition[0], *(self.unclipped(arm, symbol) for arm in (a, b)))
 
     def rests(self, place: int, symbol: int) -> bool:
         """Return whether an expression is the symbol itself, but for bounds at which it is held."""
