@@ -59,6 +59,7 @@ class BaseConfig:
     def __post_init__(self) -> None:
         _check_name(self.preset)
         _check_line("description", self.description)
+        _check_source(getattr(self, "data", None))
         array, device = getattr(self, "array", None), getattr(self, "device", None)
         if isinstance(device, DeviceOptions) and device.kelvin != getattr(
             array, "temperature", 0.0
@@ -237,6 +238,17 @@ def _check_line(key: str, text: str) -> None:
                 f"{key} has the character U+{ord(character):04X}; expected one line of printable"
                 " text"
             )
+
+
+def _check_source(data: Any) -> None:
+    """Refuse a file of samples beside a source that is another."""
+    source = getattr(data, "source", "file")
+    named = [name for name in ("path", "test_path") if getattr(data, name, "")]
+    if source != "file" and named:
+        raise ConfigError(
+            f"data.{named[0]} names a file, but data.source is {source!r}, which reads none; set"
+            f' data.source = "file", or leave data.{named[0]} out'
+        )
 
 
 def _check_name(text: str) -> None:

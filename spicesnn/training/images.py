@@ -227,7 +227,7 @@ class Images:
                 problem.names,
                 problem.shape,
             )
-            held_out, outside, said = problem.held_out, 0, ()
+            held_out, outside, said = problem.held_out, 0, problem.remarks
         learnt, held = (_levels(values, scale, grey) for values in (train, test))
         if grey and len(train):
             low, high = (float(bound) for bound in _range_of(train, scale))

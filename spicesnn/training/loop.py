@@ -18,6 +18,7 @@ from spicesnn.learning import metrics
 from spicesnn.training.config import Config
 from spicesnn.training.experiment import Answers, Experiment, scaled
 from spicesnn.training.layers import split
+from spicesnn.training.problem import check_limit
 from spicesnn.training.rules import RULES, Rule, total_updates
 from spicesnn.training.run import RunDirectory
 from spicesnn.training.sections import DataOptions
@@ -90,6 +91,7 @@ def train(
         return config.train(engine=engine, out=out, progress=progress, resume=resume)
     config = scaled(config)
     experiment = Experiment.of(config, scale=run.scale() if resume else None)
+    check_limit(experiment.problem, config.data)
     if not resume:
         own = config.data.source == "file"
         run = RunDirectory.create(
@@ -281,7 +283,8 @@ def _evaluated(
 
 
 def _figure_data(experiment: Experiment, test: Answers, state: RunState) -> dict[str, Any]:
-    samples, data = experiment.problem.test, dict[str, Any]()
+    problem, data = experiment.problem, dict[str, Any]()
+    samples = problem.test if problem.held_out else problem.train.limited(FIRST_SAMPLES)
     for number, (layer, devices) in enumerate(
         zip(experiment.layers, split(state.devices, experiment.layers), strict=True)
     ):
@@ -310,7 +313,9 @@ def _figure_data(experiment: Experiment, test: Answers, state: RunState) -> dict
 
 def _remarks(experiment: Experiment, history: History) -> list[str]:
     """Return what was done to a user's data, and what about his weights may surprise him."""
-    said = [experiment.problem.scaled_how()] if experiment.config.data.source == "file" else []
+    problem = experiment.problem
+    own = experiment.config.data.source == "file"
+    said = [problem.scaled_how()] if own else list(problem.remarks)
     return [*said, *([mismatch] if (mismatch := _mismatch(history)) else [])]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from spicesnn.datasets.images import binarise, resize
 from spicesnn.datasets.recordings import counts, reading
 from spicesnn.datasets.scaling import Scale
 from spicesnn.errors import ConfigError
-from spicesnn.training.sections import DataOptions
+from spicesnn.training.sections import DataOptions, EventData
 from spicesnn.training.streams import Streams
 
 Labels = NDArray[np.int64]
@@ -73,7 +73,7 @@ class Problem:
         Training samples that the data have, before `data.train_limit` and `data.validation`; 0
         where all are used.
     remarks : tuple of str
-        How recordings of events were read.
+        How recordings of events were read; settings without effect.
     """
 
     train: Samples
@@ -255,6 +255,7 @@ class OwnData:
             )
         shape = _image_shape(whole, options)
         train = train[0][: options.train_limit or None], train[1][: options.train_limit or None]
+        test = test if held_out else train
         test = test[0][: options.test_limit or None], test[1][: options.test_limit or None]
         reduced, shape = _reduced(train[0], shape, options)
         held, _ = _reduced(test[0], _image_shape(whole, options), options)
@@ -400,6 +401,15 @@ def _from_file(options: DataOptions, streams: Streams, scale: Scale | None) -> P
     )
 
 
+def check_limit(problem: Problem, options: DataOptions) -> None:
+    """Refuse a limit on the test samples of a training that holds none out."""
+    if options.test_limit and not problem.held_out:
+        raise ConfigError(
+            f"data.test_limit = {options.test_limit}, but no sample is held out: what is tested are"
+            " the training samples (data.train_limit)"
+        )
+
+
 def load(options: DataOptions, streams: Streams, scale: Scale | None = None) -> Problem:
     """Return the problem that the [data] table asks for.
 
@@ -419,9 +429,24 @@ def load(options: DataOptions, streams: Streams, scale: Scale | None = None) -> 
             f'data.scale is "standard", but {options.source} lies from 0 to 1 by itself; scales are'
             " for your own data"
         )
+    of_files = ("label", "test_fraction", "shape")
     if options.source == "mnist":
-        return _from_mnist(options, mnist.load())
-    return _brought(options)
+        return replace(_from_mnist(options, mnist.load()), remarks=_unused(options, of_files))
+    return replace(
+        _brought(options), remarks=_unused(options, (*of_files, "pixels", "method", "ones"))
+    )
+
+
+def _unused(options: DataOptions, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return which of some settings were given and have no effect on the data, as a remark."""
+    usual = type(options)()
+    events = (entry.name for entry in fields(EventData))
+    given = [
+        name
+        for name in (*names, "events", *events)
+        if getattr(options, name, None) != getattr(usual, name, None)
+    ]
+    return tuple(f"data.{name} has no effect on {options.source}" for name in given)
 
 
 def _brought(options: DataOptions) -> Problem:
@@ -442,8 +467,10 @@ def _brought(options: DataOptions) -> Problem:
                 " samples; expected fewer"
             )
         train, test, held_out = train.picked(slice(count)), train.picked(slice(count, None)), True
+    train = train.limited(options.train_limit)
+    test = test if held_out else train
     return Problem(
-        train=train.limited(options.train_limit),
+        train=train,
         test=test.limited(options.test_limit),
         names=found.names,
         shape=found.shape,

@@ -17,6 +17,7 @@ from spicesnn.errors import ConfigError, RunError
 from spicesnn.training.config import Config
 from spicesnn.training.experiment import Experiment, scaled
 from spicesnn.training.loop import converged, epochs_of, evaluated, train, updated
+from spicesnn.training.problem import check_limit
 from spicesnn.training.run import RunDirectory
 from spicesnn.training.state import History, Progress
 from spicesnn.training.summary import Summary, Watcher
@@ -168,6 +169,7 @@ def _all_starts(
 def _one_start(config: Config, engine: Engine) -> tuple[Any, ...]:
     """Return a row of ``starts.npz``."""
     experiment = Experiment.of(config)
+    check_limit(experiment.problem, config.data)
     before = experiment.fresh_devices()
     state = updated(experiment, engine, experiment.start(before), History())
     known, test = evaluated(experiment.after_rest(), engine, state)
