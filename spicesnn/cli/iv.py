@@ -11,6 +11,7 @@ import typer
 
 from spicesnn.cli import options
 from spicesnn.cli.output import Answer
+from spicesnn.plotting.beside import MATPLOTLIB, drawing
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -136,60 +137,64 @@ def iv(
 
     Example:  spicesnn iv linear-drift --waveform sweep --stops 0,1,0,-1,0 --frequency 0.5,1,5 --out runs/loops
     """
-    import numpy as np
+    with drawing("spicesnn.plotting.iv", *MATPLOTLIB) as draw:
+        import numpy as np
 
-    from spicesnn.devices.variability import LogNormal
-    from spicesnn.reporting.curves import Drive, Shape, Variation, sweep
-    from spicesnn.units import quantity, render
+        from spicesnn.devices.variability import LogNormal
+        from spicesnn.reporting.curves import Drive, Shape, Variation, sweep
+        from spicesnn.units import quantity, render
 
-    init, given = options.own_init(options.settings(set_))
-    flawed = {key: value for key, value in given.items() if key.startswith("imperfections.")}
-    model = options.device(
-        device, {key: value for key, value in given.items() if key not in flawed}, published
-    )
-    typical = model.typical_drive()
-    drive = Drive(
-        shape=Shape(voltage.waveform.value),
-        amplitude=(
-            typical[0]
-            if voltage.amplitude is None
-            else quantity(voltage.amplitude, "V", "--amplitude")
-        ),
-        periods=voltage.periods,
-        frequencies=(
-            (typical[1],)
-            if voltage.frequency is None
-            else tuple(quantity(text, "Hz", "--frequency") for text in voltage.frequency.split(","))
-        ),
-        stops=(
-            ()
-            if voltage.stops is None
-            else tuple(quantity(text, "V", "--stops") for text in voltage.stops.split(","))
-        ),
-    )
-    laws = (
-        {}
-        if variation.vary is None
-        else {
-            name.strip(): LogNormal(variation.spread)
-            for name in variation.vary.split(",")
-            if name.strip()
-        }
-    )
-    folder = options.folder(out, f"runs/iv-{model.name}", holds="iv.csv")
-    result = sweep(
-        model,
-        engines=[
-            options.engine(name, init=init, failures=folder / "failures")
-            for name in (("nodal", "ngspice") if engine == "both" else (engine.value,))
-        ],
-        drive=drive,
-        folder=folder,
-        gate_volts=gate,
-        flaws=_flaws(device, flawed, variation.samples, seed or 0),
-        variation=Variation(laws=laws, rng=np.random.default_rng(seed or 0)),
-        measured=None if data is None else _measured(data),
-    )
+        init, given = options.own_init(options.settings(set_))
+        flawed = {key: value for key, value in given.items() if key.startswith("imperfections.")}
+        model = options.device(
+            device, {key: value for key, value in given.items() if key not in flawed}, published
+        )
+        typical = model.typical_drive()
+        drive = Drive(
+            shape=Shape(voltage.waveform.value),
+            amplitude=(
+                typical[0]
+                if voltage.amplitude is None
+                else quantity(voltage.amplitude, "V", "--amplitude")
+            ),
+            periods=voltage.periods,
+            frequencies=(
+                (typical[1],)
+                if voltage.frequency is None
+                else tuple(
+                    quantity(text, "Hz", "--frequency") for text in voltage.frequency.split(",")
+                )
+            ),
+            stops=(
+                ()
+                if voltage.stops is None
+                else tuple(quantity(text, "V", "--stops") for text in voltage.stops.split(","))
+            ),
+        )
+        laws = (
+            {}
+            if variation.vary is None
+            else {
+                name.strip(): LogNormal(variation.spread)
+                for name in variation.vary.split(",")
+                if name.strip()
+            }
+        )
+        folder = options.folder(out, f"runs/iv-{model.name}", holds="iv.csv")
+        result = sweep(
+            model,
+            engines=[
+                options.engine(name, init=init, failures=folder / "failures")
+                for name in (("nodal", "ngspice") if engine == "both" else (engine.value,))
+            ],
+            drive=drive,
+            folder=folder,
+            gate_volts=gate,
+            flaws=_flaws(device, flawed, variation.samples, seed or 0),
+            variation=Variation(laws=laws, rng=np.random.default_rng(seed or 0)),
+            measured=None if data is None else _measured(data),
+            draw=draw,
+        )
 
     def show(console: Console) -> None:
         rates = ", ".join(render(value, "Hz") for value in result.frequencies)

@@ -80,9 +80,10 @@ def study_names(incomplete: str) -> list[str]:
 
 def _trust(context: typer.Context, value: bool) -> bool:
     """Let netlists from outside pass unchecked until the command ends."""
-    from spicesnn.netlist.safety import trusting
+    if value:
+        from spicesnn.netlist.safety import trusting
 
-    context.with_resource(trusting(value))
+        context.with_resource(trusting(value))
     return value
 
 

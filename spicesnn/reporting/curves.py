@@ -19,6 +19,7 @@ from spicesnn.devices.variability import Distribution
 from spicesnn.engines.base import Engine
 from spicesnn.engines.results import IVCurve
 from spicesnn.errors import InputError
+from spicesnn.plotting.beside import Draw, here
 from spicesnn.plotting.style import save_figure
 from spicesnn.reporting.flawed import Flaws, halves
 from spicesnn.validation.curves import POINTS, difference_beside_jumps, relative_difference
@@ -183,6 +184,7 @@ def sweep(
     variation: Variation | None = None,
     flaws: Flaws | None = None,
     measured: Measured | None = None,
+    draw: Draw = here,
 ) -> Sweep:
     """Drive `device` on each engine; write ``iv.csv`` and ``iv.png`` into `folder`.
 
@@ -231,7 +233,7 @@ def sweep(
         write_csv(csv, found, device)
         if others:
             write_samples(folder / "samples.csv", others)
-        save_figure(_figure(found, device, areas, measured, others), figure)
+        draw(_save_figure, figure, found, device, areas, measured, others)
     every = [curve for curves in found.values() for curve in curves]
     return Sweep(
         device=device.name,
@@ -299,18 +301,22 @@ def lobe_area(curve: IVCurve, period_s: float) -> float:
     return float(abs(np.sum((middle * step)[positive])) + abs(np.sum((middle * step)[~positive])))
 
 
-def _figure(
+def _save_figure(
+    path: Path,
     found: Mapping[float, list[IVCurve]],
     device: Device,
     areas: Sequence[float],
     measured: Measured | None,
     others: Sequence[IVCurve],
-) -> Any:
+) -> None:
     from spicesnn.plotting.iv import frequency_figure, iv_figure
 
-    if len(found) == 1:
-        return iv_figure(next(iter(found.values())), device, measured, others)
-    return frequency_figure(found, device, areas, measured, others)
+    save_figure(
+        iv_figure(next(iter(found.values())), device, measured, others)
+        if len(found) == 1
+        else frequency_figure(found, device, areas, measured, others),
+        path,
+    )
 
 
 def _factors(device: Device, cycles: Sequence[Device]) -> list[dict[str, float]]:

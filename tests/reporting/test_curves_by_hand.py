@@ -25,8 +25,7 @@ class Off(sn.NodalEngine):
 
 @pytest.fixture(autouse=True)
 def _nothing_drawn(monkeypatch):
-    monkeypatch.setattr("spicesnn.reporting.curves.save_figure", lambda *_: None)
-    monkeypatch.setattr("spicesnn.reporting.curves._figure", lambda *_: None)
+    monkeypatch.setattr("spicesnn.reporting.curves._save_figure", lambda *_: None)
     monkeypatch.setattr("spicesnn.reporting.curves.POINTS", 1000)
 
 
