@@ -29,6 +29,10 @@ _PATTERN = re.compile(
 )
 
 
+_LONE_UNIT = re.compile(r"^\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*([AF])\s*$")
+"""A capital that people write for ampere and farad, and SPICE reads as atto and femto."""
+
+
 def parse(text: str | float) -> float:
     """Turn what people type into an SI float.
 
@@ -130,6 +134,13 @@ def quantity(text: str | float, unit: str, what: str) -> float:
     >>> quantity("2k", "Ω", "r_on"), quantity("2 kΩ", "Ω", "r_on"), quantity(3, "Ω", "r_on")
     (2000.0, 2000.0, 3.0)
     """
+    if isinstance(text, str) and (lone := _LONE_UNIT.match(text)):
+        number_, letter = lone.groups()
+        least = {"A": "1e-18", "F": "1e-15"}[letter]
+        raise InputError(
+            f"{what} = {text!r}: in {'ampere' if letter == 'A' else 'farad'}, or times {least} as SPICE"
+            f" reads it? Write {number_} or {number_}e{least[2:]}, in {unit or 'plain numbers'}"
+        )
     try:
         number = parse(text)
     except InputError as error:

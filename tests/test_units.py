@@ -33,6 +33,21 @@ def test_parse_refuses_the_rest_by_name(text):
         units.parse(text)
 
 
+@pytest.mark.parametrize("text", ["1A", "2 A", "1.5F", "1 F"])
+@pytest.mark.parametrize("unit", ["V", "A", "F", "s"])
+def test_capitals_of_units_are_no_attos_and_femtos(text, unit):
+    """Before: an amplitude of ``1A`` was 1 aV, an offset of ``1A`` 1e-18 A."""
+    with pytest.raises(InputError, match=r"= '.*': in (ampere|farad), or times 1e-1[58] as SPICE"):
+        units.quantity(text, unit, "amplitude")
+
+
+def test_small_letters_and_units_with_a_scale_are_as_in_spice():
+    assert units.quantity("100f", "F", "c") == pytest.approx(1e-13, rel=1e-12)
+    assert units.quantity("100fF", "F", "c") == pytest.approx(1e-13, rel=1e-12)
+    assert units.quantity("10 mA", "A", "i") == 0.01
+    assert units.parse("1F") == 1e-15  # of a SPICE text
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
