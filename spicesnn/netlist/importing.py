@@ -262,7 +262,9 @@ def guess(
             )
     motion = Motion.of(part, (p, n), states, parameters) if states else None
     for k, store in enumerate(states):
-        found_low, found_high = (None, None) if motion is None else motion.span(k)
+        found_low, found_high = (
+            (None, None) if motion is None or store.node in (bounds or {}) else motion.span(k)
+        )
         spans[store.node] = (bounds or {}).get(
             store.node,
             (0.0 if found_low is None else found_low, 1.0 if found_high is None else found_high),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import spicesnn as sn
-from spicesnn.errors import UnsafeNetlistError, UnsupportedNetlistError
+from spicesnn.errors import InputError, UnsafeNetlistError, UnsupportedNetlistError
 from spicesnn.netlist.foreign import load_foreign
 from spicesnn.netlist.importing import guess
 
@@ -134,3 +134,35 @@ def test_a_deck_that_loads_verilog_names_the_file(tmp_path):
     text = "1T1R\n.hdl 'cell.va'\nX1 a 0 cell\n.end\n"
     with pytest.raises(UnsafeNetlistError, match=r"line 2: .* spicesnn import cell\.va"):
         written(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("window", "span"),
+    [
+        ("(V(p,n)>0 ? 1-V(x)/3 : V(x)/3)", (0.0, 3.0)),  # its end is a number of the text's own
+        ("(1-(V(x)/5n)*(V(x)/5n))", (-5e-9, 5e-9)),
+        ("(V(p,n)>0 ? 1/(1+exp((V(x)-7)/1u)) : 1/(1+exp((2-V(x))/1u)))", (2.0, 7.0)),
+    ],
+)
+def test_ends_of_windows_are_found_where_no_parameter_says_them(tmp_path, window, span):
+    start = np.mean(span) + 0.1 * np.ptp(span)
+    text = f""".subckt cell p n
+Gx 0 x value={{1k*V(p,n)*{window}*{np.ptp(span)}}}
+Cx x 0 1 ic={start:.6g}
+Rm p n 1k
+Gm p n value={{1u*V(p,n)*V(x)/{np.ptp(span)}}}
+.ends
+"""
+    found = written(tmp_path, text, dialect="ngspice").bounds["x"]
+    assert found == pytest.approx(span, rel=1e-3, abs=1e-9 * np.ptp(span))
+
+
+def test_a_rate_that_dies_away_for_ever_has_no_end(tmp_path):
+    text = """.subckt cell p n
+Gx 0 x value={V(p,n)>1 ? exp(10-V(x)) : V(p,n)<-1 ? -exp(V(x)+5) : 0}
+Cx x 0 1 ic=-2
+Gm p n value={V(p,n)/(V(x)>0 ? 100 : 1k)}
+.ends
+"""
+    with pytest.raises(InputError, match="'x' starts at -2, outside 0…1; say its range"):
+        written(tmp_path, text, dialect="ngspice")
