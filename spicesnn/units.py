@@ -33,6 +33,10 @@ _LONE_UNIT = re.compile(r"^\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*([AF])\s*$")
 """A capital that people write for ampere and farad, and SPICE reads as atto and femto."""
 
 
+_CAPITAL_M = re.compile(r"^\s*([+-]?[\d.]+(?:[eE][+-]?\d+)?)\s*M(?![eE][gG])(\s*[A-Za-zΩ]*)\s*$")
+"""What people write for mega, and SPICE reads as milli."""
+
+
 def parse(text: str | float) -> float:
     """Turn what people type into an SI float.
 
@@ -140,6 +144,12 @@ def quantity(text: str | float, unit: str, what: str) -> float:
         raise InputError(
             f"{what} = {text!r}: in {'ampere' if letter == 'A' else 'farad'}, or times {least} as SPICE"
             f" reads it? Write {number_} or {number_}e{least[2:]}, in {unit or 'plain numbers'}"
+        )
+    if isinstance(text, str) and (capital := _CAPITAL_M.match(text)) and _PATTERN.match(text):
+        number_, rest = capital.groups()
+        raise InputError(
+            f"{what} = {text!r}: mega, or milli as SPICE reads M? Write {number_}meg{rest} or"
+            f" {number_}m{rest}"
         )
     try:
         number = parse(text)

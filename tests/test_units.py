@@ -41,6 +41,15 @@ def test_capitals_of_units_are_no_attos_and_femtos(text, unit):
         units.quantity(text, unit, "amplitude")
 
 
+@pytest.mark.parametrize("text", ["10MHz", "10M", "1e3M", "2 MHz"])
+def test_a_capital_m_is_mega_for_people_and_milli_for_spice(text):
+    """Before: a frequency of ``10MHz`` was 10 mHz."""
+    with pytest.raises(InputError, match=r"mega, or milli as SPICE reads M\? Write .*meg.* or .*m"):
+        units.quantity(text, "Hz", "frequency")
+    assert units.quantity("10 MEGHz", "Hz", "frequency") == 1e7
+    assert units.quantity("10mHz", "Hz", "frequency") == 0.01
+
+
 def test_small_letters_and_units_with_a_scale_are_as_in_spice():
     assert units.quantity("100f", "F", "c") == pytest.approx(1e-13, rel=1e-12)
     assert units.quantity("100fF", "F", "c") == pytest.approx(1e-13, rel=1e-12)
