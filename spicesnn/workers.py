@@ -13,6 +13,7 @@ from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import islice
 from typing import Any
 
 from spicesnn._version import __version__
@@ -77,7 +78,11 @@ class Crew:
         return len(self.client.nthreads())
 
     def results(
-        self, task: Callable[..., Any], arguments: Mapping[str, tuple[Any, ...]]
+        self,
+        task: Callable[..., Any],
+        arguments: Mapping[str, tuple[Any, ...]],
+        *,
+        ahead: int | None = None,
     ) -> Iterator[tuple[str, Any]]:
         """Yield key and result of tasks as they are done. A worker that dies is a task that another
         repeats.
@@ -89,6 +94,9 @@ class Crew:
         arguments : Mapping
             Key of a task → what it is called with; the same key is the same task, however often it
             is asked for.
+        ahead : int, optional
+            Tasks for each worker that are sent before the first is done, in place of all: where
+            they carry much, the others are sent while workers compute.
 
         Raises
         ------
@@ -97,12 +105,19 @@ class Crew:
         """
         from distributed import as_completed
 
-        futures = {
-            self.client.submit(task, *given, key=f"spicesnn-{key}"): key
-            for key, given in arguments.items()
-        }
-        for future in as_completed(futures):
-            yield futures[future], self._outcome(future)
+        left, keys = iter(arguments.items()), {}
+
+        def sent(most: int) -> list[Any]:
+            some = []
+            for key, given in islice(left, most):
+                some.append(self.client.submit(task, *given, key=f"spicesnn-{key}"))
+                keys[some[-1]] = key
+            return some
+
+        done = as_completed(sent(len(arguments) if ahead is None else ahead * max(1, self.size)))
+        for future in done:
+            done.update(sent(1))
+            yield keys.pop(future), self._outcome(future)
 
     def _outcome(self, future: Any) -> Any:
         """Return what a task has come to; one that is lost with its scheduler is an error of its
@@ -172,7 +187,15 @@ def crew(workers: int, scheduler: str | None, what: str) -> Iterator[Crew]:
             if scheduler is None
             else scheduler
         )
-        client = held.enter_context(Client(where, timeout=_PATIENCE_S, security=security))
+        client = held.enter_context(
+            Client(
+                where,
+                timeout=_PATIENCE_S,
+                security=security,
+                # Results come from the workers themselves where these are ours, and can be reached.
+                direct_to_workers=scheduler is None,
+            )
+        )
         _check_workers(client)
         yield Crew(client, what)
 

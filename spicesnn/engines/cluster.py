@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import cache
+from itertools import pairwise
 from typing import Any, Self
 
 from spicesnn._version import __version__
@@ -14,9 +15,10 @@ from spicesnn.engines.nodal.engine import NodalEngine
 from spicesnn.errors import EngineError, InputError
 from spicesnn.workers import Crew, Failure, WorkersError, crew
 
-_PARTS = 4
-"""Bundles of tasks for each worker: few, since each is a message, and enough that none waits long
-for the others."""
+_SMALLEST = 16
+"""The smallest bundle is this part of a worker's share."""
+_AHEAD = 2
+"""Bundles for each worker that are on their way at a time."""
 
 
 class ClusterEngine(NodalEngine):
@@ -86,13 +88,12 @@ class ClusterEngine(NodalEngine):
             return super().each(task, arguments)
         together, called = self._together(), uuid.uuid4().hex
         settings = (self.state_tolerance, self.drive_tolerance)
-        step = max(1, len(arguments) // (_PARTS * max(1, together.size)))
         given = {
-            f"{called}-{k}": (__version__, settings, task, list(arguments[k : k + step]))
-            for k in range(0, len(arguments), step)
+            f"{called}-{k}": (__version__, settings, task, list(arguments[k:end]))
+            for k, end in pairwise(_cuts(len(arguments), together.size))
         }
         found: dict[str, list[Answer]] = {}
-        for key, outcome in together.results(_solved, given):
+        for key, outcome in together.results(_solved, given, ahead=_AHEAD):
             if isinstance(outcome, Failure):
                 outcome.raise_if_general()
                 raise EngineError(str(outcome))
@@ -115,6 +116,20 @@ class ClusterEngine(NodalEngine):
         held, self._held, self._crew = self._held, None, None
         if held is not None:
             held.close()
+
+
+def _cuts(count: int, workers: int) -> list[int]:
+    """Where bundles begin and end: small ones first, so that all workers begin at once, then each
+    half of what is left for one worker, down to small ones again, so that none waits for the
+    last."""
+    share = max(1, workers)
+    least = max(1, count // (_SMALLEST * share))
+    cuts = [0]
+    while cuts[-1] < count:
+        left = count - cuts[-1]
+        size = least if len(cuts) <= share else max(least, left // (2 * share))
+        cuts.append(cuts[-1] + min(left, size))
+    return cuts
 
 
 @cache

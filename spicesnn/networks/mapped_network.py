@@ -18,7 +18,7 @@ from spicesnn.networks import evaluate
 from spicesnn.networks.calibration import Readout, calibrated, seen_by
 from spicesnn.networks.converters import full_scale
 from spicesnn.networks.hardware import Hardware
-from spicesnn.networks.mapping import Block, MappedLayer, effectives, map_layer
+from spicesnn.networks.mapping import Block, MappedLayer, effectives, map_layer, solved
 from spicesnn.networks.nodes import Values, Weighted
 from spicesnn.nonidealities.realised import Imperfections
 
@@ -81,7 +81,7 @@ class MappedNetwork:
                 " which runs as long as the chip answers"
             )
         seen, remarks = seen_by(network, calibrate)
-        layers, readouts = {}, {}
+        layers, clipping = {}, {}
         for number, name in enumerate(network.weighted):
             node = network.nodes[name]
             assert isinstance(node, Weighted)
@@ -99,6 +99,7 @@ class MappedNetwork:
                 if hardware.dac is not None:
                     full = full_scale(inputs, hardware.dac, signed=signed)
                     clipped = float(np.mean(np.abs(inputs) > full * (1 + 1e-12)))
+            clipping[name] = clipped
             layers[name] = map_layer(
                 name,
                 node,
@@ -109,9 +110,17 @@ class MappedNetwork:
                 rng=rng,
                 engine=engine,
             )
-            readouts[name] = calibrated(
-                layers[name], inputs, engine, np.random.default_rng([seed, 2, number]), clipped
+        layers = solved(layers, hardware, engine)
+        readouts = {
+            name: calibrated(
+                layer,
+                seen.get(name),
+                engine,
+                np.random.default_rng([seed, 2, number]),
+                clipping[name],
             )
+            for number, (name, layer) in enumerate(layers.items())
+        }
         return cls(
             network=network,
             hardware=hardware,

@@ -8,7 +8,7 @@ divided by the largest (`largest`), so that nothing is clipped."""
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -243,7 +243,12 @@ def map_layer(
     rng : Generator
         Of cells that differ, stuck cells, and rounding to states.
     engine : Engine
-        For the effective conductances; an engine without them makes none, and reads each input.
+        For conductances that make up for the wires.
+
+    Returns
+    -------
+    MappedLayer
+        Without effective conductances, which `solved` adds.
 
     Raises
     ------
@@ -304,14 +309,27 @@ def map_layer(
         array, error = _array(weights, siemens, hardware, rng)
         arrays.append(array)
         squares, count = squares + error, count + weights.size
-    matrices_solved = effectives(arrays, hardware, engine)
     blocks = tuple(
-        Block(group=g, part=part, rows=rows, outputs=outputs, array=array, effective=matrix)
-        for (g, part, rows, outputs, _), array, matrix in zip(
-            places, arrays, matrices_solved, strict=True
-        )
+        Block(group=g, part=part, rows=rows, outputs=outputs, array=array, effective=None)
+        for (g, part, rows, outputs, _), array in zip(places, arrays, strict=True)
     )
     return replace(layer, blocks=blocks, weights_error=math.sqrt(squares / count))
+
+
+def solved(
+    layers: Mapping[str, MappedLayer], hardware: Hardware, engine: Engine
+) -> dict[str, MappedLayer]:
+    """The layers with the effective conductances of their blocks, where cells are linear; all
+    together, so that workers wait for each other once."""
+    arrays = [block.array for layer in layers.values() for block in layer.blocks]
+    matrices = iter(effectives(arrays, hardware, engine))
+    return {
+        name: replace(
+            layer,
+            blocks=tuple(replace(block, effective=next(matrices)) for block in layer.blocks),
+        )
+        for name, layer in layers.items()
+    }
 
 
 def _sliced(weights: Values, hardware: Hardware) -> list[Values]:

@@ -12,7 +12,7 @@ import pytest
 
 import spicesnn as sn
 from spicesnn.devices.variability import LogNormal
-from spicesnn.engines.cluster import _solved
+from spicesnn.engines.cluster import _cuts, _solved
 from spicesnn.errors import ConfigError, EngineError, InputError, RunError
 from spicesnn.workers import Failure
 
@@ -29,7 +29,9 @@ class Elsewhere:
     def __init__(self) -> None:
         self.bundles = 0
 
-    def results(self, task: Any, arguments: Mapping[str, tuple[Any, ...]]) -> Iterator[Any]:
+    def results(
+        self, task: Any, arguments: Mapping[str, tuple[Any, ...]], *, ahead: int
+    ) -> Iterator[Any]:
         for key, given in reversed(arguments.items()):
             self.bundles += 1
             there, what = pickle.loads(pickle.dumps((task, given)))
@@ -117,3 +119,15 @@ def test_who_computes_is_checked() -> None:
         sn.ClusterEngine(scheduler="nonsense://nowhere:1"),
     ):
         pass
+
+
+@pytest.mark.parametrize(("count", "workers"), [(2, 1), (3, 4), (49, 2), (104, 2), (1000, 7)])
+def test_bundles_begin_and_end_small_and_take_everything_once(count: int, workers: int) -> None:
+    cuts = _cuts(count, workers)
+    sizes = np.diff(cuts)
+    assert (cuts[0], cuts[-1]) == (0, count)
+    assert np.all(sizes >= 1)
+    least = max(1, count // (16 * workers))
+    assert np.all(sizes[:workers] <= least)  # all workers begin at once
+    assert sizes[-1] <= least  # and none waits long for another
+    assert sizes.max() <= max(least, count / (2 * workers))
