@@ -61,6 +61,21 @@ STEADY = [f"{k},{1e4 + k}" for k in range(9)]
             "line 1: without headers two columns are volts, amps; here the first only rises",
         ),
         (
+            [
+                "Time (s),V_device (V),V_shunt (V),I (A)",
+                *(f"{k},{0.1 * k},{0.01 * k * k},{1e-4 * k * k}" for k in range(5)),
+            ],
+            "line 1: several voltages that vary, V_device .V., V_shunt .V.; keep the one across",
+        ),
+        (
+            ["Cycle,HRS,LRS", *(f"{k},1e5,1e4" for k in range(9))],
+            "line 1: columns are Cycle, HRS, LRS; levels of cycles, .*spicesnn fit cycles FILE",
+        ),
+        (
+            ["time\tV(te)\tI(V1)", "Step Information: R=1  (Step: 1/2)", *["0\t0\t0"] * 3],
+            "line 2: 'Step Information: R=1.*a simulation in steps, of a circuit each; export one",
+        ),
+        (
             ["x-axis,1,2", "second,Volt,Volt", *(f"{k},{0.1 * k},{k / 90:.4g}" for k in range(4))],
             "line 2: columns are second, Volt, Volt; no current among them. Add the device's",
         ),
@@ -133,6 +148,27 @@ def test_a_potentiostat_s_scans_at_the_measured_potential(tmp_path):
     np.testing.assert_allclose(found.amps, np.tile(i, 2), rtol=1e-4, atol=1e-15)
     assert found.sweeps == 2
     assert "Potential applied (V) (programmed; WE(1).Potential (V) is there)" in found.remarks[1]
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "timed"),
+    [
+        ("Repeat,VAR2,Point,Voltage,Current,Time", "1,1,1,{v:.6g},{i:.6g},1", False),
+        ("Time(T),Voltage (U),Current (I)", "{t:.6g},{v:.6g},{i:.6g}", True),
+        ("timestamp,voltage,current", "2024-03-01T10:00:{t:06.3f}Z,{v:.6g},{i:.6g}", True),
+        ("time,V_te (V),Voltage (V),Current", "{t:.6g},{v:.6g},{v:.6g},{i:.6g}", True),
+    ],
+)
+def test_times_that_stand_still_symbols_for_units_and_voltages_that_stand_twice(
+    head, row, timed, tmp_path
+):
+    """Before: the same voltage of two electrodes was subtracted from itself."""
+    t, v, i = loop()
+    rows = [row.format(t=a, v=b, i=c) for a, b, c in zip(t, v, i, strict=True)]
+    found = read(tmp_path, text([head, *rows]), None if timed else t[-1])
+    np.testing.assert_allclose(found.time, t, atol=1e-5)
+    np.testing.assert_allclose(found.volts, v, rtol=1e-4, atol=1e-12)
+    np.testing.assert_allclose(found.amps, i, rtol=1e-4, atol=1e-15)
 
 
 def test_pulses_with_their_read_voltage_in_a_column(tmp_path):

@@ -27,6 +27,8 @@ _SEPARATOR = re.compile(
     r"[\W_]*\d*[\W_]*$"
 )
 _KEY_VALUE = re.compile(r"^[^:=]{1,60}[:=].*$")
+_STEPS = "step information"
+"""What stands above each step in the text that a circuit simulator exports."""
 _EASY = "dataname", "datavalue"
 _SOURCE_METER = ("volts", "amps", "ohms", "time", "status")
 _SHOWN = 8
@@ -152,6 +154,12 @@ def split_blocks(path: Path, rows: list[Row]) -> tuple[list[Block], list[Row]]:
         Text in the middle of numbers, or no numbers at all; the message names the line.
     """
     easy = any(row.cells[0].lower() == _EASY[0] for row in rows)
+    stepped = next((row for row in rows if row.cells[0].lower().startswith(_STEPS)), None)
+    if stepped is not None:
+        raise DataError(
+            f"{path}, line {stepped.line}: {' '.join(stepped.cells)!r:.60}: a simulation in steps,"
+            " of a circuit each; export one step"
+        )
     blocks: list[Block] = []
     texts: list[Row] = []
     k = 0

@@ -83,7 +83,7 @@ _STATUS_WORD = re.compile(r"([NTCVXFGSDUWE])([A-H])([IVRT])([+-][0-9.]+(?:[eE][+
 channel; current or voltage."""
 _CLOCK = re.compile(
     r"(?:(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})[ T]+)?"
-    r"(\d{1,2}):(\d{2})(?::(\d{2}(?:[.,]\d+)?))?\s*([AaPp][Mm])?$"
+    r"(\d{1,2}):(\d{2})(?::(\d{2}(?:[.,]\d+)?))?\s*([AaPp][Mm])?(?:Z|[+-]\d{2}:?\d{2})?$"
 )
 _DELIMITERS = (";", "\t", "", ",")
 """In the order in which they win where several split a file equally well; nothing stands for white

@@ -83,6 +83,8 @@ _MEASURED = frozenset(_words("meas measured sense sensed vmeas imeas vmeasured i
 _FORCED = frozenset(
     _words("force forced set applied prog programmed nominal vset vforce vprog vforced")
 )
+_OWN = {"time": "tT", "amps": "iI", "volts": "uU", "siemens": "gG"}
+"""Symbols of quantities that people write where the unit is expected: Current (I)."""
 _CANONICAL = {"time": "s", "width": "s", "volts": "V", "amps": "A", "siemens": "S", "ohms": "ohm"}
 _SYMBOLS = {
     "time": ("s", "sec", "second", "seconds"),
@@ -237,6 +239,8 @@ class Column:
         if kind == "time" and _DEGREES.search(text):  # T (K) is a temperature
             kind, place = "other", ""
         unknown = None
+        if unit is not None and unit in _OWN.get(kind, ""):
+            unit = None
         if unit is None and not kind:
             kind, unit = _by_unit(name.rpartition("_")[2].strip() or name)
         elif unit is not None and kind in ("", "number", "cycle") and not (kind and unit == ""):

@@ -371,7 +371,11 @@ def _grouped(
             notes.read.append(f"currents are voltage over {columns[amps[0]].header}")
     times = [k for k in kept if columns[k].kind == "time"]
     relative = [k for k in times if columns[k].words & {"relative", "rel", "elapsed"}]
-    times = relative or [k for k in times if varies(kept[k].si)] or times
+    still = [k for k in times if len(set(kept[k].si[np.isfinite(kept[k].si)].tolist())) == 1]
+    if times and len(still) == len(times) and len(block.rows) > 2:
+        notes.left.append(f"column{_s(still)} {_names(block, still)} (no time: it does not vary)")
+        times = []
+    times = relative or [k for k in times if k not in still] or times
     if len({columns[k].place for k in times}) > 1 and len(volts) == 1:
         same = [k for k in times if columns[k].place == columns[volts[0]].place]
         times = same or times
@@ -406,7 +410,7 @@ def _voltages(
     not 0."""
     columns = block.columns
     volts = [k for k in kept if columns[k].kind == "volts"]
-    volts = _without_programmed(block, volts, kept, notes)
+    volts = _without_programmed(block, _once(block, volts, kept, notes), kept, notes)
     drains = {columns[k].place for k in kept} & {"drain", "d"}
     places = {
         k: "" if columns[k].place == "source" and not drains else columns[k].place for k in volts
@@ -415,7 +419,7 @@ def _voltages(
     if len(set(places.values())) > 1:
         moving = [k for k in volts if varies(kept[k].si)] or volts[:1]
         first = places[moving[0]]
-        partner = _PARTNERS.get(first, "")
+        partner = _PARTNERS.get(first)
         for place in dict.fromkeys(places[k] for k in moving):
             if place not in (first, partner):
                 raise DataError(
@@ -440,6 +444,23 @@ def _voltages(
                 notes.left.append(f"column {columns[k].header} ({level:.4g} V)")
         volts = [k for k in volts if places[k] == first]
     return _preferred(block, volts, notes, "voltages", kept), minus
+
+
+def _once(block: Block, volts: list[int], kept: dict[int, Values], notes: Notes) -> list[int]:
+    """Return the voltages without those of another electrode that are the same numbers again."""
+    columns, gone = block.columns, []
+    for n, k in enumerate(volts):
+        if any(
+            columns[j].place != columns[k].place
+            and columns[j].numbers == columns[k].numbers
+            and varies(kept[k].si)
+            and _same(kept[j].si, kept[k].si)
+            for j in volts[:n]
+        ):
+            gone.append(k)
+    if gone:
+        notes.left.append(f"column{_s(gone)} {_names(block, gone)} (the same voltages again)")
+    return [k for k in volts if k not in gone]
 
 
 def _without_programmed(

@@ -134,6 +134,12 @@ def _no_sweep(path: Path, block: Block) -> str:
     """Return what to say of a table without a current over a voltage."""
     where, kinds = f", line {block.line}" if block.headed else "", block.kinds
     begin = f"{path}{where}: columns are {block.names}; "
+    words = {word for column in block.columns for word in column.words}
+    if {"hrs", "lrs"} <= words:
+        return begin + (
+            "levels of cycles, which no model is fitted to. With set and reset voltages they are"
+            " statistics: spicesnn fit cycles FILE (columns v_set, v_reset, lrs, hrs)"
+        )
     if "volts" in kinds and not kinds & {"amps", "ohms", "siemens"}:
         return begin + (
             "no current among them. Add the device's, such as amps or I (µA): the voltage of a shunt"
