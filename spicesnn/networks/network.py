@@ -142,7 +142,13 @@ class Network(Evaluated, metaclass=Hinting):
         return read_nir(cls, path, dt_s=dt_s, reset=reset, steps=steps)
 
     @classmethod
-    def from_onnx(cls, path: str | Path, *, output: str | None = None) -> Self:
+    def from_onnx(
+        cls,
+        path: str | Path,
+        *,
+        output: str | None = None,
+        input_shape: Sequence[int] | None = None,
+    ) -> Self:
         """A network from an ONNX file (package onnx; extra ``onnx``) as PyTorch, Keras and
         scikit-learn export it.
 
@@ -151,10 +157,12 @@ class Network(Evaluated, metaclass=Hinting):
         path : str or Path
         output : str, optional
             Name of the output that is the network's, where the file has several.
+        input_shape : tuple of int, optional
+            Shape of one sample, where the file leaves sizes open (images of any height and width).
         """
         from spicesnn.networks.formats.onnx import read_onnx
 
-        return read_onnx(cls, path, output=output)
+        return read_onnx(cls, path, output=output, input_shape=input_shape)
 
     def to_nir(self, path: str | Path) -> Path:
         """Write the network as a NIR file and return its path; an `InputError` names a node that

@@ -906,7 +906,7 @@ REFUSED = {
         ],
         {"ax": np.array([1])},
         [5],
-        "one left",
+        "axes of size 1",
     ),
     "a name that is made twice": (
         [n("Relu", ["x"], ["a"]), n("Tanh", ["x"], ["a"]), n("Abs", ["a"], ["y"])],

@@ -122,6 +122,21 @@ EACH = {  # name → (nodes, weights, shape of a sample[, opset])
     ),
     "smallest": (one("ReduceMin", axes=[1, -1], keepdims=0), {}, IMAGE),
     "largest along channels": (one("ReduceMax", axes=[1]), {}, IMAGE),
+    "one number of each sample": (
+        [
+            n("ReduceMin", ["x"], ["m"], axes=[1, 2], keepdims=0),
+            n("Neg", ["m"], ["s"]),
+            n("Unsqueeze", ["s", "k"], ["u"]),
+            n("Add", ["x", "u"], ["y"]),
+        ],
+        {"k": sizes(1, 2)},
+        [3, 4],
+    ),
+    "one place of each sample": (
+        [n("Gather", ["x", "k"], ["g"], axis=1), n("Exp", ["g"], ["y"])],
+        {"k": np.array(2)},
+        [5],
+    ),
     "norms": (
         [
             n("ReduceL1", ["x"], ["a"], axes=[2]),
@@ -235,6 +250,11 @@ EACH = {  # name → (nodes, weights, shape of a sample[, opset])
         18,
     ),
     "a constant beside": ([n("Concat", ["x", "k", "x"], ["y"], axis=1)], {"k": f(1, 2, 3)}, [4, 3]),
+    "a part that keeps all samples, as TensorFlow writes it": (
+        one("Slice", "b", "e", "a"),
+        {"b": sizes(0, 1, 0), "e": sizes(2147483647, -1, 2147483647), "a": sizes(0, 2, 1)},
+        IMAGE,
+    ),
     "places of several axes": (
         one("Gather", "k", axis=1),
         {"k": np.array([[0, 2], [3, -1]])},
@@ -580,6 +600,20 @@ def test_one_of_several_outputs_is_chosen_by_its_name(tmp_path: Path) -> None:
     assert Network.from_onnx(path, output="y_scores").outputs(x) == pytest.approx(scores, abs=1e-6)
     with pytest.raises(InputError, match="no output 'z'; it has 'y_boxes'"):
         Network.from_onnx(path, output="z")
+
+
+def test_sizes_that_a_file_leaves_open_are_given(tmp_path: Path) -> None:
+    nodes = [n("Conv", ["x", "w"], ["c"]), n("GlobalAveragePool", ["c"], ["y"])]
+    path = saved(tmp_path / "m.onnx", nodes, {"w": f(3, 2, 3, 3)}, [2, "height", "width"])
+    with pytest.raises(InputError, match=r"\[0, 2, 0, 0\].*input_shape="):
+        Network.from_onnx(path)
+    for shape in ((2, 5, 6), (2, 8, 4)):
+        x = f(3, *shape)
+        found = Network.from_onnx(path, input_shape=shape).outputs(x)
+        assert found == pytest.approx(judged(path, x), abs=1e-6)
+    for wrong in ((3, 5, 6), (5, 6), (2, 5, -1)):
+        with pytest.raises(InputError, match="shape"):
+            Network.from_onnx(path, input_shape=wrong)
 
 
 @pytest.mark.parametrize("name", ["transposed", "three axes", "matrix on the left"])

@@ -7,7 +7,7 @@ dictionaries) are left out, and `Network.remarks` says so."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,13 @@ def onnx_module() -> Any:
     return onnx
 
 
-def read_onnx(kind: type[Made], path: str | Path, *, output: str | None = None) -> Made:
+def read_onnx(
+    kind: type[Made],
+    path: str | Path,
+    *,
+    output: str | None = None,
+    input_shape: Sequence[int] | None = None,
+) -> Made:
     """The network of an ONNX file; see `Network.from_onnx`.
 
     Raises
@@ -102,7 +108,7 @@ def read_onnx(kind: type[Made], path: str | Path, *, output: str | None = None) 
             f" {_MOST_OPERATIONS}"
         )
     try:
-        return Reader(onnx, model).network(kind, output)
+        return Reader(onnx, model).network(kind, output, input_shape)
     except SpicesnnError as error:
         raise type(error)(f"{path}: {error}") from None
     except _DEFECTS as error:
@@ -116,7 +122,12 @@ def read_onnx(kind: type[Made], path: str | Path, *, output: str | None = None) 
 class Reader(GraphReader):
     """Reads one graph, operation by operation."""
 
-    def network(self, kind: type[Made], wanted: str | None = None) -> Made:
+    def network(
+        self,
+        kind: type[Made],
+        wanted: str | None = None,
+        given: Sequence[int] | None = None,
+    ) -> Made:
         """The whole network, up to the output that is wanted."""
         if self.graph.sparse_initializer:
             raise InputError("the file has sparse weights; expected dense ones")
@@ -128,7 +139,7 @@ class Reader(GraphReader):
                 f"the graph has {len(inputs)} inputs"
                 f" ({', '.join(i.name for i in inputs) or 'none'}); expected one"
             )
-        shape = self.input_shape(inputs[0])
+        shape = self.input_shape(inputs[0], given)
         self.source = inputs[0].name or "input"
         element = inputs[0].type.tensor_type.elem_type
         inexact(self, element)

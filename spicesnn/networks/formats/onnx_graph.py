@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,18 +73,30 @@ class GraphReader:
                     todo.append(a)
         return found
 
-    def input_shape(self, item: Any) -> Shape:
-        """Shape of one sample: that of the input without its batch axis."""
+    def input_shape(self, item: Any, given: Sequence[int] | None = None) -> Shape:
+        """Shape of one sample: that of the input without its batch axis; sizes that the file leaves
+        open are those that are given."""
         if not item.type.HasField("tensor_type"):
             raise InputError(f"the input {item.name!r} is no tensor")
         sizes = [
             d.dim_value if d.HasField("dim_value") else 0 for d in item.type.tensor_type.shape.dim
         ]
         self.batch = sizes[0] if sizes else 0
+        if given is not None:
+            wanted = [int(size) for size in np.atleast_1d(np.asarray(given))]
+            if len(wanted) != len(sizes) - 1 or any(
+                size not in (0, new) for size, new in zip(sizes[1:], wanted, strict=True)
+            ):
+                raise InputError(
+                    f"input_shape is {tuple(wanted)}; the input {item.name!r} has samples of"
+                    f" {tuple(sizes[1:])} (0: not said)"
+                )
+            sizes[1:] = wanted
         if len(sizes) < 2 or any(size < 1 for size in sizes[1:]):
             raise InputError(
                 f"the input {item.name!r} has the shape {sizes} (0: not said); expected a batch"
-                " axis and sizes that are said. Export the model with a fixed shape of one sample"
+                " axis and sizes that are said. Export the model with a fixed shape of one sample, or"
+                " say it: from_onnx(path, input_shape=…)"
             )
         return tuple(sizes[1:])
 

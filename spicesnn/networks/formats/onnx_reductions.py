@@ -39,10 +39,9 @@ def reduction(
         value = reader.value(op)
         axes = _axes(reader, op, value)
         keep = bool(reader.attribute(op, "keepdims", 1))
-        if axes is not None and (axes[0] == 0 or (not keep and len(axes) == len(value.shape))):
+        if axes is not None and axes[0] == 0:
             raise reader.refuse(
-                f"a {what} over axes {axes}; expected some axes of each sample, not the batch, and"
-                " one left"
+                f"a {what} over axes {axes}; expected some axes of each sample, not the batch"
             )
         if before is not None:
             value = reader.add(op, before(), value, suffix=" of each")

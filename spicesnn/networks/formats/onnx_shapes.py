@@ -12,6 +12,9 @@ from spicesnn.networks.formats.onnx_elementary import sample_constant
 from spicesnn.networks.formats.onnx_graph import GraphReader, Value
 from spicesnn.networks.nodes import Embed, Pad, Part, Repeated, Reshape, Scale, Transpose
 
+_TO_THE_END = (1 << 31) - 1
+"""An end of a slice from here on is that of the axis, however long."""
+
 
 def flatten(reader: GraphReader, op: Any) -> None:
     """Each sample as one axis."""
@@ -242,16 +245,16 @@ def part(reader: GraphReader, op: Any) -> None:
     count = np.size(begins)
     along = np.arange(count) if axes is None else np.ravel(axes)
     stride = np.ones(count, dtype=int) if steps is None else np.ravel(steps)
-    cuts = list(zip(np.ravel(begins), np.ravel(ends), along, stride, strict=True))
-    for number, (begin, end, axis, step) in enumerate(cuts):
+    for begin, end, axis, step in zip(np.ravel(begins), np.ravel(ends), along, stride, strict=True):
         place = reader.axis(op, int(axis), len(value.shape) + 1)
-        last = number == len(cuts) - 1
-        if place == 0:
+        whole = int(begin) == 0 and int(end) >= _TO_THE_END and int(step) == 1
+        if place == 0 and not whole:
             raise reader.refuse("it would take some samples and leave others")
+        if whole:
+            continue
         kept = tuple(range(value.shape[place - 1])[int(begin) : int(end) : int(step)])
-        value = reader.add(
-            op, Part(place - 1, kept), value, suffix="" if last else f" part {number}"
-        )
+        value = reader.add(op, Part(place - 1, kept), value, suffix=f" axis {place}")
+    reader.known[op.output[0]] = value
 
 
 def gather(reader: GraphReader, op: Any) -> None:
@@ -267,8 +270,6 @@ def gather(reader: GraphReader, op: Any) -> None:
         return
     one = reader.add(op, Part(axis - 1, kept), value, suffix=" places")
     shape = (*value.shape[: axis - 1], *places.shape, *value.shape[axis:])
-    if not shape:
-        raise reader.refuse("one number of each sample; expected an axis that stays")
     reader.add(op, Reshape(shape), one)
 
 
