@@ -281,6 +281,8 @@ def _show(console: Console, found: Guess, errors: TwinErrors | None, why: str) -
     decided = (
         "the text means the same in every dialect that has its words"
         if found.decided
+        else "which Spectre's own language was put into"
+        if found.spectre
         else "as you say"
     )
     lines = [f"{found.subckt} as {found.dialect} ({decided})"]

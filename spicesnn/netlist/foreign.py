@@ -68,6 +68,7 @@ from spicesnn.guesses import nearest
 from spicesnn.netlist.deck import remark
 from spicesnn.netlist.init import changes_circuit, checked_init, init_lines
 from spicesnn.netlist.safety import flatten, read_cards, read_text, trusted
+from spicesnn.netlist.spectre import dialect_of
 from spicesnn.netlist.twin import card_of, logical_lines
 from spicesnn.netlist.veriloga import load_verilog
 
@@ -256,7 +257,8 @@ def _understood(
         )
     states = [_state(path, state, entry) for state, entry in table.get("states", {}).items()]
     kept = frozenset(state.node for state in states)
-    dialect = SpiceDialect(table["dialect"]) if "dialect" in table else None
+    said = SpiceDialect(table["dialect"]) if "dialect" in table else None
+    dialect = dialect_of(read_text(netlist), netlist, said)
     part, _ = understood(library, name, dialect, settable, kept)
     written = write(part)
     p, n, gate, ties = _roles(path, table, part.pins, states)

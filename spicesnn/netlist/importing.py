@@ -33,8 +33,9 @@ from spicesnn.devices.importers.translate import Part, understood
 from spicesnn.errors import InputError, UnsupportedNetlistError
 from spicesnn.guesses import nearest
 from spicesnn.netlist.foreign import TAKEN
-from spicesnn.netlist.safety import read_cards
+from spicesnn.netlist.safety import read_cards, read_text
 from spicesnn.netlist.spans import Motion
+from spicesnn.netlist.spectre import dialect_of, is_spectre
 from spicesnn.units import parse
 from spicesnn.whole_file import write_whole, writing
 
@@ -53,6 +54,8 @@ class Guess:
     dialect : SpiceDialect
     decided : bool
         Whether the text itself decided the dialect, or means the same in all that have its words.
+    spectre : bool
+        Whether the text is in Spectre's own language, and `dialect` the one that it was put into.
     cards : tuple of Card
         The definitions in the file and in what it includes.
     bench : tuple of Card
@@ -79,6 +82,7 @@ class Guess:
     subckt: str
     dialect: SpiceDialect
     decided: bool
+    spectre: bool
     cards: tuple[Card, ...]
     bench: tuple[Card, ...]
     part: Part
@@ -226,6 +230,9 @@ def guess(
             " spicesnn.devices.importers.veriloga read it"
         )
     cards = read_cards(path, path.parent)
+    text = read_text(path)
+    spectre, decided = is_spectre(text), dialect is None
+    dialect = dialect_of(text, path, dialect)
     library = library_of(cards)
     chosen = _chosen(path, library, subckt)
     unused = _unused(library, chosen, dialect, pins)
@@ -290,7 +297,8 @@ def guess(
         name=re.sub(r"[^a-z0-9_-]", "_", chosen.name),
         subckt=chosen.name,
         dialect=found,
-        decided=dialect is None,
+        decided=decided and not spectre,
+        spectre=spectre,
         part=part,
         cards=tuple(
             card

@@ -17,8 +17,9 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from spicesnn.devices.importers.cards import Card, cards_of
-from spicesnn.errors import DataError, UnsafeNetlistError, UnsupportedNetlistError
+from spicesnn.errors import DataError, UnsafeNetlistError
 from spicesnn.file_kinds import unreadable
+from spicesnn.netlist.spectre import cards_from_spectre, is_spectre
 from spicesnn.netlist.twin import logical_lines
 
 
@@ -321,7 +322,8 @@ def _cards(path: Path, section: str | None, root: Path, depth: int) -> list[Card
             f"{path} is a schematic of LTspice; expected a netlist: View, SPICE Netlist in LTspice, or"
             " the file of the .subckt that it shows"
         )
-    _of_spectre(text, path)
+    if is_spectre(text):
+        text = cards_from_spectre(text, path)
     if path.suffix.lower() in _DECKS and re.match(r"\d", text):
         text = "*" + text  # a title that is no element either
     check_text(text, path, translated=True)
@@ -380,25 +382,12 @@ def _cards(path: Path, section: str | None, root: Path, depth: int) -> list[Card
     return cards
 
 
-def _of_spectre(text: str, path: Path) -> None:
-    """Refuse the language of Spectre, whose elements name their kinds behind their nodes."""
-    found = re.search(
-        r"(?im)^[ \t]*(simulator\s+lang\s*=\s*spectre|(?:inline\s+)?subckt\s+\w+)", text
-    )
-    if found is not None and re.search(r"(?im)^[ \t]*ends\b", text):
-        line = text.count("\n", 0, found.start()) + 1
-        raise UnsupportedNetlistError(
-            f"{path}, line {line}: {found.group(1)!r} is of Spectre's own language, which is not"
-            " read; expected SPICE (.subckt …) or Verilog-A"
-        )
-
-
 def _continued(text: str) -> str:
     """Return a text whose lines that end in a backslash, as HSPICE writes what goes on in the next,
     are continued by ``+``."""
     lines = text.split("\n")
-    for at, raw in enumerate(lines[:-1]):
-        bare = raw.rstrip()
+    for at in range(len(lines) - 1):
+        bare = lines[at].rstrip()
         if (
             bare.endswith("\\")
             and not bare.lstrip().startswith("*")

@@ -107,10 +107,11 @@ class Motion:
 
         asked: Rates = rates
         low, high = held_between([(v, at) for at, v in enumerate(listed)], start, asked)
-        return (
+        ends = (
             self.end(k, -1.0) if low is None else listed[low],
             self.end(k, 1.0) if high is None else listed[high],
         )
+        return ends[0] or (None if ends[0] is None else 0.0), ends[1]
 
     def end(self, k: int, side: float) -> float | None:
         """Return the value on one side of where state `k` starts (−1: below) at which its rates

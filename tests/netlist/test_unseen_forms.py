@@ -336,17 +336,6 @@ def test_what_means_something_else_than_it_seems_is_refused_by_line(dialect, bod
     assert "model.lib, line " in str(caught.value)
 
 
-def test_the_language_of_spectre_is_said_to_be_that(tmp_path):
-    path = tmp_path / "model.scs.lib"
-    path.write_text(
-        "// a model\nsimulator lang=spectre\nsubckt m (p n)\nr1 (p n) resistor r=1\nends\n"
-    )
-    with pytest.raises(
-        UnsupportedNetlistError, match="line 2: 'simulator lang=spectre' is of Spec"
-    ):
-        guess(path)
-
-
 def test_a_pin_that_a_resistor_alone_holds_is_no_display(tmp_path):
     """A gate: leaving it open would put it to the ground without a word."""
     path = tmp_path / "model.lib"
