@@ -614,6 +614,12 @@ def advance_cells(
         else:
             slope = _slope(device, cell, drive, x[c], 0.0, f1)
             _, i2, p2 = _look(device, cell, drive, x[c], 1.0)
+            # A state whose cell does not conduct yet counts with what its own error conducts.
+            off = tolerance * cell[2]
+            if cell[0] > -1e300 and x[c] > 0.5 * (cell[0] + cell[1]):
+                off = -off
+            _, i3, p3 = _look(device, cell, drive, x[c] + off, 1.0)
+            i2, p2 = max(abs(i2), abs(i3)), max(abs(p2), abs(p3))
             least = LEAST_FLOW * seconds
             charge[c], energy[c], next_steps[c], count = _follow(
                 device,
@@ -624,8 +630,8 @@ def advance_cells(
                 seconds,
                 tolerance,
                 steps[c],
-                least * max(abs(i1), abs(i2)),
-                least * max(abs(p1), abs(p2)),
+                least * max(abs(i1), i2),
+                least * max(abs(p1), p2),
                 nodes,
                 c,
             )

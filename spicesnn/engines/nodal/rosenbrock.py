@@ -60,7 +60,8 @@ Both are Simpson's rule through the cubic of a step; what the four stages (order
 instead is taken as the error. """
 LEAST_FLOW = 1e-8
 """Of the current and power at the ends of an interval, over its whole length: charge and energy
-below this are not resolved.
+below this are not resolved; nor are they below it of what the error that is allowed of the states
+conducts.
 
 What rounding leaves of a current is no current.
 """
@@ -134,11 +135,11 @@ def advance(
         A cell asks for steps below `LEAST_STEP` of the interval, or for too many.
     """
     m = x.shape[1]
-    least = (
-        LEAST_FLOW
-        * drive.seconds
-        * np.max([_flows(cells, x, drive, place) for place in (0.0, 0.5, 1.0)], axis=0)
-    )
+    # A cell that does not conduct yet counts with what the error of its states conducts.
+    inward = np.where(x - cells.low > cells.high - x, -1.0, 1.0)
+    beside = x + inward * tolerance * cells.scale
+    flows = [_flows(cells, x, drive, place) for place in (0.0, 0.5, 1.0)]
+    least = LEAST_FLOW * drive.seconds * np.max([*flows, _flows(cells, beside, drive, 1.0)], axis=0)
     run = _Run(
         cells=cells,
         drive=drive,

@@ -215,3 +215,43 @@ def test_a_pulse_that_needs_too_many_steps_is_given_up_with_a_line(
     )
     with pytest.raises(ConvergenceError, match="given up after 2 steps"):
         ENGINE.pulse(array, sn.Pulse(row_volts=5.0, width_s=1.0, rise_s=1.0))
+
+
+YAKOPCIC_PULSES = [
+    (0.22796007188325587, 0.003502513785634305, 0.1),
+    (0.2943692629503159, 7.547459103951701e-05, 0.3),
+    (0.48701762792145104, 0.0002497076256403502, 0.1),
+]
+
+
+@pytest.mark.parametrize(("volts", "width", "edges"), YAKOPCIC_PULSES)
+def test_a_cell_that_does_not_conduct_before_its_threshold_is_followed_over_it(
+    volts: float, width: float, edges: float
+) -> None:
+    """From state 0 no current flows until the state rises: a charge that is all new over any step
+    asked for steps without an end."""
+    device, rise = registry.make("yakopcic"), edges * width
+    pulse = sn.Pulse(row_volts=[volts], column_volts=0.0, width_s=width, rise_s=rise)
+    ends = np.array([0.0, rise, rise + width, 2 * rise + width])
+    kinks = [rise * device.v_p / volts, ends[-1] - rise * device.v_p / volts]
+    times = np.unique(np.concatenate([np.linspace(0, ends[-1], 400_001), ends, kinks]))
+    v = np.interp(times, ends, [0.0, volts, volts, 0.0])
+
+    def rate(volt: float, state: float) -> float:
+        drift = device.a_p * max(np.exp(volt) - np.exp(device.v_p), 0.0)
+        if state <= device.x_p:
+            return drift
+        above = state - device.x_p
+        return drift * np.exp(-device.alpha_p * above) * (1 - above / (1 - device.x_p))
+
+    states = np.zeros(times.size)
+    for k, step in enumerate(np.diff(times)):
+        slope = rate(v[k], states[k])
+        half = rate(0.5 * (v[k] + v[k + 1]), states[k] + 0.5 * step * slope)
+        states[k + 1] = states[k] + step * half
+    joule = np.trapezoid(v * device.a1 * states * np.sinh(device.b * v), times)
+    array = sn.Crossbar(device=device, state=np.zeros((1, 1)), wires=sn.Wires.ideal())
+    for tolerance in (1e-4, 1e-7):
+        done = sn.NodalEngine(state_tolerance=tolerance).pulse(array, pulse)
+        assert done.state[0, 0] == pytest.approx(states[-1], abs=tolerance)
+        assert done.energy_joule == pytest.approx(joule, rel=2 * tolerance)
