@@ -252,8 +252,8 @@ def advance_states(
             middle[i] = (
                 x[i] - off if low[i] > -1e300 and x[i] > 0.5 * (low[i] + high[i]) else x[i] + off
             )
-        i0, p0 = _look(code, row, cell, drive, middle, 1.0, f1)
-        coulomb, joules = max(coulomb, abs(i0)), max(joules, abs(p0))
+        flow, power = _look(code, row, cell, drive, middle, 1.0, f1)
+        coulomb, joules = max(coulomb, abs(flow)), max(joules, abs(power))
         coulomb, joules = LEAST_FLOW * seconds * coulomb, LEAST_FLOW * seconds * joules
         steep = _slopes(code, row, cell, drive, x, 0.0, f0, out, jacobian, later)
         s, part, rejected, ahead, done, rounds = 0.0, steps[c], False, 0, False, 0
