@@ -24,7 +24,7 @@ def import_(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="A Verilog-A model (.va), or SPICE text with a .subckt: .lib, .sub, .cir, .sp.",
+            help="A Verilog-A model (.va), or SPICE text with a .subckt: .lib, .sub, .cir, .sp, .scs.",
         ),
     ],
     dialect: Annotated[

@@ -23,6 +23,9 @@ BENCH = words("""
     .pz .save .sens .step .temp .tf .title .tran .wave .ic
 """)
 """Cards of a test bench, which belong to whoever wrote it: they are left out."""
+_OWN = "devices of a simulator's own are not; `spicesnn devices` lists what there is of the papers'"
+_FOREIGN = {"a": "code models, which begin with a, are not", "n": _OWN, "y": _OWN}
+"""First letters of elements whose equations are no part of the text → why they are not taken."""
 _NAME = r"[a-z0-9_][\w.+\-!%<>\[\]]*"
 _PIN = rf"[+\-]|{_NAME}"
 _SAME = re.compile(r"^\.(?:macro|eom)\b")
@@ -325,8 +328,8 @@ def library_of(cards: list[Card]) -> Library:
         else:
             if not re.fullmatch(r"[bcdefghijklmoqrstuvwx][\w.:+\-%]*", word):
                 raise card.error(
-                    f"{word[:40]!r} is neither a card nor an element that is taken (code models,"
-                    " which begin with a, are not)"
+                    f"{word[:40]!r} is neither a card nor an element that is taken"
+                    f" ({_FOREIGN.get(word[0], 'what it is does not show')})"
                 )
             (library.bench if inside is None else inside.elements).append(
                 replace(card, guards=blocks.guards)
@@ -440,7 +443,7 @@ def _model(scope: Scope, card: Card) -> None:
     if match is None or kind not in MODEL_TYPES:
         raise card.error(
             f"the model type {kind!r} is not taken; expected d, npn, pnp, njf, pjf, nmos, pmos"
-            " or sw"
+            f" or sw{f' ({_OWN})' if kind == 'memristor' else ''}"
         )
     head, given = assignments(bare(match.group(2)))
     known = scope.models.setdefault(parts[1], [])
