@@ -289,23 +289,38 @@ class Pulse(metaclass=Hinting):
         )
 
 
+_WAVEFORM_WORDS = {
+    **dict.fromkeys(("time", "times", "t"), "time_s=…"),
+    **dict.fromkeys(
+        ("volts", "voltage", "v", "values", "level_volts", "levels"),
+        "row_volts=… (points, rows) and column_volts=…",
+    ),
+    "gates": "gate_volts=…",
+}
+
+
+@hinted(
+    _WAVEFORM_WORDS,
+    _WAVEFORM_WORDS,
+    by_place="Waveform(time_s=…, row_volts=…, column_volts=…)",
+)
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
-class Waveform:
+class Waveform(metaclass=Hinting):
     """Piecewise-linear voltages on all lines.
 
     Attributes
     ----------
     time_s : (points,)
         Strictly increasing, the first is 0.
-    row_volts : (points, rows) or (points, 1)
-    column_volts : (points, cols) or (points, 1)
-    gate_volts : (points, gate lines) or (points, 1) or None
+    row_volts : (points, rows), or (points,) on all word lines, or a constant
+    column_volts : (points, cols), or (points,) on all bit lines, or a constant; 0 V if left out
+    gate_volts : (points, gate lines), or (points,), or a constant, or None
     floating_rows, floating_columns : bool arrays or None
     """
 
     time_s: ArrayLike
     row_volts: ArrayLike
-    column_volts: ArrayLike
+    column_volts: ArrayLike = 0.0
     gate_volts: ArrayLike | None = None
     floating_rows: ArrayLike | None = None
     floating_columns: ArrayLike | None = None
@@ -325,6 +340,12 @@ class Waveform:
             )
         object.__setattr__(self, "time_s", time)
         _keep_volts(self, "row_volts", "column_volts", "gate_volts")
+        for name in ("row_volts", "column_volts", "gate_volts"):
+            volts = getattr(self, name)
+            if isinstance(volts, float):
+                object.__setattr__(self, name, np.full((time.size, 1), volts))
+            elif volts is not None and volts.shape == (time.size,):
+                object.__setattr__(self, name, volts[:, None])
         _keep_flags(self)
 
     def checked(self, array: Crossbar) -> CheckedWaveform:

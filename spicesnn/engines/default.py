@@ -18,7 +18,7 @@ from spicesnn.engines.base import Engine
 from spicesnn.engines.nodal.engine import NodalEngine
 from spicesnn.engines.results import PulseResult, Read
 from spicesnn.errors import InputError, UnknownNameError, WrongTypeError
-from spicesnn.guesses import UnknownArgumentError, answer, told
+from spicesnn.guesses import UnknownArgumentError, answer, hinted, told
 from spicesnn.nonidealities.realised import Imperfections
 
 
@@ -121,6 +121,17 @@ def pulse(
         return solver.pulse(array, given)
 
 
+_DRAWS = {
+    "plot": "column_amps (draws, cols), as in matplotlib.pyplot.hist(draws.column_amps)",
+    **dict.fromkeys(("currents", "amps", "samples", "outputs"), "column_amps"),
+    **dict.fromkeys(("sigma", "spread", "error"), "std"),
+    "average": "mean",
+    **dict.fromkeys(("siemens", "G", "conductances"), "conductance"),
+    "to_pandas": "column_amps, an array: pandas.DataFrame(draws.column_amps)",
+}
+
+
+@hinted(_DRAWS)
 @dataclass(frozen=True, kw_only=True, eq=False, slots=True)
 class Draws:
     """Reads of arrays that were drawn one after the other.

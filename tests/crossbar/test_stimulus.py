@@ -92,3 +92,18 @@ def test_several_pulses_with_edges_follow_one_another_at_once():
     np.testing.assert_array_equal(
         waveform.row_volts[:, 0], [0, 0.5, 0.5, 0, 0.5, 0.5, 0, 0.5, 0.5, 0]
     )
+
+
+def test_a_waveform_of_one_course_is_that_of_all_lines():
+    """Before: `column_volts` had to be said, and one voltage a point had no meaning."""
+    time, course = [0.0, 1e-9, 2e-9], [0.0, 1.0, 0.0]
+    array = sn.Crossbar(device="vteam", shape=(3, 2))
+    one = sn.Waveform(time_s=time, row_volts=course).checked(array)
+    assert one.row_volts.tolist() == [[0.0] * 3, [1.0] * 3, [0.0] * 3]
+    assert one.column_volts.tolist() == [[0.0, 0.0]] * 3
+    held = sn.Waveform(time_s=time, row_volts=course, column_volts=0.25).checked(array)
+    assert held.column_volts.tolist() == [[0.25, 0.25]] * 3
+    with pytest.raises(InputError, match="expected one voltage a word line: 3"):
+        sn.Waveform(time_s=time, row_volts=[0.0, 1.0]).checked(array)
+    with pytest.raises(TypeError, match=r"use Waveform\(time_s=…, row_volts=…, column_volts=…\)"):
+        sn.Waveform(time, course)
