@@ -27,6 +27,7 @@ _SAME = words(
     "abs exp ln log10 sqrt sin cos tan asin acos atan sinh cosh tanh min max floor ceil sgn idt v"
 )
 _SIGNS = {"&&": "&", "||": "|"}
+_DEEPEST = 50
 _NEVER = frozenset(("%", "^", "&", "|", "~", "!", "!="))
 _KINDS = {
     "resistor": ("r",),
@@ -84,6 +85,8 @@ class _Reader:
     names: dict[str, str] = field(default_factory=dict)
     elements: dict[str, str] = field(default_factory=dict)
     """Of the sub-circuit that is open: name → name in SPICE."""
+    depth: int = 0
+    """Powers inside one another."""
 
     def error(self, line: int, what: str) -> UnsupportedNetlistError:
         return UnsupportedNetlistError(f"{self.path}, line {line}: {what} (Spectre's language)")
@@ -150,12 +153,16 @@ class _Reader:
     def two(self, words: Sequence[str], k: int, line: int) -> tuple[str, str, int]:
         """Return the two arguments behind the bracket at `k`, and what comes after it."""
         depth, parts, begin = 0, list[str](), k + 1
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise self.error(line, "powers are too deep inside one another")
         for at in range(k, len(words)):
             depth += {"(": 1, ")": -1}.get(words[at], 0)
             if (words[at] == "," and depth == 1) or depth == 0:
                 parts.append(self.joined(words[begin:at], line))
                 begin = at + 1
             if depth == 0:
+                self.depth -= 1
                 if len(parts) == 2:
                     return parts[0], parts[1], at + 1
                 break
@@ -316,24 +323,23 @@ def _bench(reader: _Reader, statement: _Statement) -> str:
 def _statements(text: str) -> list[_Statement]:
     """Return the statements, comments left out, continued by a backslash or a plus, or up to the
     brace that closes a function."""
-    found: list[_Statement] = []
+    found: list[tuple[list[str], int]] = []
     goes_on, depth = False, 0
     for at, raw in enumerate(text.split("\n"), start=1):
-        line = "" if raw.lstrip().startswith("*") else re.sub(r"//.*", "", raw)
-        line = re.sub(r";\s*$", "", line.rstrip()) if "return" not in line else line.rstrip()
-        if not line.strip() and not depth:
+        line = "" if raw.lstrip().startswith("*") else " ".join(re.sub(r"//.*", "", raw).split())
+        line = line if "return" in line else line.rstrip("; ")
+        if not line and not depth:
             goes_on = goes_on and bool(raw.strip())
             continue
-        bare = line.strip()
-        more = bare.startswith("+") and bool(found)
+        more = line.startswith("+") and bool(found)
         # Inside a function a plus is a sign, or continues: `a ? + b : + c` is the same either way.
-        bare = bare[1:] if more and not depth else bare
-        after = bare.endswith("\\")
-        bare = bare.rstrip("\\").rstrip()
+        line = line[1:].lstrip() if more and not depth else line
+        after = line.endswith("\\")
+        line = line.rstrip("\\ ")
         if (goes_on or more or depth) and found:
-            found[-1].text += f" {bare}"
+            found[-1][0].append(line)
         else:
-            found.append(_Statement(bare, at))
+            found.append(([line], at))
         goes_on = after
-        depth += bare.count("{") - bare.count("}")
-    return found
+        depth += line.count("{") - line.count("}")
+    return [_Statement(" ".join(parts), at) for parts, at in found]

@@ -1,5 +1,7 @@
 """Sub-circuits in Spectre's own language."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -98,6 +100,7 @@ ends odd
         ("global 0", 'include "x.scs"', "line 3: 'include' is not taken"),
         ("global 0", 'ahdl_include "x.va"', "line 3: .*import a Verilog-A text itself"),
         ("global 0", "simulator lang=spice", "line 3: 'simulator lang=spice' is not taken"),
+        ("v(on)/ron", "pow(" * 60 + "v(on)" + ",2)" * 60 + "/ron", "line 14: powers are too deep"),
         ("v(x) < 1 &&", "v(x) != 1 &&", "'!=' is not taken"),
         ("vsource dc=0", "vsource type=sine ampl=1", "line 16: ampl= of a vsource"),
     ],
@@ -134,3 +137,14 @@ def test_a_descriptor_of_its_text_is_of_no_other_dialect(tmp_path):
     )
     with pytest.raises(InputError, match="leave the dialect ngspice out"):
         load_foreign(tmp_path / "mine.toml")
+
+
+def test_long_texts_are_read_at_once(tmp_path):
+    blanks, began = " " * 200_000, time.monotonic()
+    for text in (
+        f"simulator lang=spectre\nreal f(real x) {{ return{blanks}x;{blanks}\n",
+        "simulator lang=spectre\nsubckt a (p n)\n" + "+ x\n" * 90_000,
+    ):
+        with pytest.raises((UnsupportedNetlistError, InputError)):
+            written(tmp_path, text)
+    assert time.monotonic() - began < 20

@@ -11,8 +11,8 @@ from itertools import product
 
 from spicesnn.devices.importers.graph import Graph
 
-_MOST, _DEEPEST = 6, 24
-"""Pairs of expressions that are compared, three ways each; choices inside one another."""
+_MOST, _DEEPEST, _BUDGET = 6, 24, 200
+"""Pairs of expressions that are compared, three ways each; choices inside one another, and in all."""
 Order = Mapping[tuple[int, int], int]
 """Pair of expressions → −1, 0 or 1 as the first is less than the second, equal, or more."""
 
@@ -31,11 +31,19 @@ def without_exhausted(graph: Graph, place: int, condition: int, holds: bool, sym
         Whether it holds.
     symbol : int
     """
-    return _pruned(graph, place, ((condition, holds),), symbol)
+    return _pruned(graph, place, ((condition, holds),), symbol, [_BUDGET])
 
 
-def _pruned(graph: Graph, place: int, known: tuple[tuple[int, bool], ...], symbol: int) -> int:
-    if graph.ops[place] != "if" or symbol not in graph.held(place) or len(known) > _DEEPEST:
+def _pruned(
+    graph: Graph, place: int, known: tuple[tuple[int, bool], ...], symbol: int, left: list[int]
+) -> int:
+    left[0] -= 1
+    if (
+        graph.ops[place] != "if"
+        or symbol not in graph.held(place)
+        or len(known) > _DEEPEST
+        or left[0] < 0
+    ):
         return place
     condition, yes, no = graph.args[place]
     arms = []
@@ -44,7 +52,7 @@ def _pruned(graph: Graph, place: int, known: tuple[tuple[int, bool], ...], symbo
         arms.append(
             None
             if symbol in graph.held(arm) and not _possible(graph, here)
-            else _pruned(graph, arm, here, symbol)
+            else _pruned(graph, arm, here, symbol, left)
         )
     if arms[0] is None or arms[1] is None:
         return place if arms == [None, None] else next(arm for arm in arms if arm is not None)
