@@ -13,6 +13,7 @@ h5py = pytest.importorskip("h5py")
 
 from spicesnn.errors import DataError, InputError  # noqa: E402
 from spicesnn.networks.network import Network  # noqa: E402
+from spicesnn.networks.nodes import Convolution  # noqa: E402
 
 RNG = np.random.default_rng(5)
 DT = 1e-3
@@ -442,6 +443,22 @@ def test_a_time_step_longer_than_a_time_constant_is_told(tmp_path: Path) -> None
     with pytest.raises(InputError, match="dt_s is '1ms'; expected one number"):
         Network.from_nir(path, dt_s="1ms")
     assert Network.from_nir(path, steps=np.int64(7)).steps == 7
+
+
+def test_time_constants_that_may_be_milliseconds_are_told(tmp_path: Path) -> None:
+    leaky = {"r": np.ones(3), "v_leak": np.zeros(3), "v_threshold": np.ones(3)}
+    path = saved(chain(nir.LIF(tau=np.array([10.0, 20.0, 30.0]), **leaky)), tmp_path / "m.nir")
+    assert any("from 10 s on" in remark for remark in Network.from_nir(path).remarks)
+    assert not any("10 s" in remark for remark in Network.from_nir(path, dt_s=1.0).remarks)
+
+
+def test_a_convolution_over_three_axes_has_no_word(tmp_path: Path) -> None:
+    one = (1,) * 3
+    node = Convolution(np.ones((1, 2, 2, 2, 2)), stride=one, padding=((0, 0),) * 3, dilation=one)
+    network = Network.chain([("three", node)], (2, 3, 3, 3))
+    assert network.outputs(np.ones((1, 2, 3, 3, 3))).tolist() == [[16.0] * 8]
+    with pytest.raises(InputError, match="'three': NIR has convolutions over one and two axes"):
+        network.to_nir(tmp_path / "c.nir")
 
 
 def test_what_nir_has_no_word_for_is_named(tmp_path: Path) -> None:

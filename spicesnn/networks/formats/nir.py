@@ -38,6 +38,9 @@ DEFAULT_DT_S = 1e-3
 SNNTORCH_DT_S = 1e-4
 """snnTorch writes all its time constants for this step, and ``r = tau/dt`` with it."""
 DEFAULT_STEPS = 100
+_LONG_S = 1.0
+"""Time constants of neurons from here on are unusual, and may be milliseconds, as NIR's page of
+primitives has them."""
 _TAUS = ("tau", "tau_mem", "tau_syn")
 
 TAKEN = (
@@ -377,7 +380,7 @@ def _whole(what: str, value: Any) -> int:
 
 
 def _coarse(nodes: Mapping[str, Any], dt_s: float) -> list[str]:
-    """Remarks on time constants that the time step is too long for."""
+    """Remarks on time constants that the time step is too long for, or that may be no seconds."""
     found = []
     for name, node in nodes.items():
         taus = [np.min(getattr(node, key)) for key in _TAUS if np.size(getattr(node, key, ()))]
@@ -385,6 +388,11 @@ def _coarse(nodes: Mapping[str, Any], dt_s: float) -> list[str]:
             found.append(
                 f"the time step of {dt_s:g} s is longer than a time constant of node {name!r}"
                 f" ({min(taus):g} s): its Euler steps overshoot"
+            )
+        if taus and min(taus) >= _LONG_S and min(taus) > 1e3 * dt_s:
+            found.append(
+                f"node {name!r} has time constants from {min(taus):g} s on: where a file means"
+                " milliseconds, give the time step in them, too (dt_s=1 for 1 ms)"
             )
     return found
 
@@ -636,6 +644,8 @@ def _nir_neuron(made: Any, node: pop.Population, shape: Shape) -> Any:
 
 
 def _nir_convolution(nir: Any, name: str, node: Convolution, shape: Shape) -> Any:
+    if node.axes > 2:
+        raise InputError(f"node {name!r}: NIR has convolutions over one and two axes, not three")
     bias = np.zeros(len(node.kernel)) if node.offsets is None else np.array(node.offsets)
     totals = [d * (k - 1) for k, d in zip(node.kernel.shape[2:], node.dilation, strict=True)]
     if all(a == b for a, b in node.padding):
