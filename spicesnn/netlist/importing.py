@@ -336,9 +336,11 @@ def _chosen(path: Path, library: Library, name: str | None) -> Subckt:
     }
     outermost = [s for s in library.subckts.values() if s.name not in called]
     if len(outermost) != 1:
-        known = ", ".join(s.name for s in outermost) or "none"
+        known = ", ".join(s.name for s in outermost)
+        if not library.subckts:
+            raise InputError(f"{path} has no sub-circuit; expected .subckt NAME PINS … .ends")
         raise InputError(
-            f"{path}: the sub-circuits that stand by themselves are: {known}; expected one. Say"
+            f"{path}: the sub-circuits that stand by themselves are: {known or 'none'}; expected one. Say"
             " which with --subckt NAME"
         )
     return outermost[0]

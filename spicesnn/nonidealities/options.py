@@ -205,7 +205,8 @@ class ImperfectionOptions(CellOptions):
                 there = ", ".join(sorted(known))
                 raise UnknownNameError(
                     f"imperfections.parameters names {name!r}{nearest(name, known)} The parameters"
-                    f" of {device.name} are: {there}"
+                    f" of {device.name} are: {there}. (Those of a preset are its own device's: leave"
+                    " them out with imperfections.parameters=[] and imperfections.spread=0)"
                 )
         if any(self.spread) and not self.parameters:
             raise ConfigError(

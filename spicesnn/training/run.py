@@ -553,6 +553,11 @@ class RunDirectory:
     def _arrays(self, name: str) -> dict[str, NDArray[Any]]:
         """Return the arrays of a file of this run, which says that it is of this run."""
         if not (self.path / name).is_file():
+            if (self.path / "starts.npz").is_file():
+                raise RunError(
+                    f"{self.path} holds many starts and no run in full; repeat one of them first:"
+                    f" spicesnn train --replay {self.path}:0 --out RUN"
+                )
             raise RunError(
                 f"{self.path} has no {name}: the run was stopped before it was written; --resume"
                 " continues from the last checkpoint"

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -333,3 +334,24 @@ def test_a_curve_loads_no_library_that_it_does_not_use(tmp_path):
         "spicesnn.training.loop",
     }
     assert not unwanted & loaded
+
+
+def test_a_folder_of_many_starts_is_no_run_that_was_stopped(run):
+    """Before: *the run was stopped before it was written; --resume continues*."""
+    assert run("train", "xpue", "--engine", "nodal", "--starts", "2", "--out", "starts")[0] == 0
+    for command in ("report", "infer", "netlist"):
+        _, _, err = run(command, "starts")
+        assert "holds many starts and no run in full; repeat one of them first" in err
+        assert "spicesnn train --replay starts:0 --out RUN" in err
+
+
+def test_a_text_without_a_sub_circuit_is_told_so(run):
+    Path("notes.sub").write_text("hello world\n")
+    code, _, err = run("import", "notes.sub")
+    assert code != 0
+    assert "notes.sub has no sub-circuit; expected .subckt NAME PINS" in err
+
+
+def test_a_spread_of_the_preset_s_own_device_is_told_from_one_s_own(run):
+    _, _, err = run("train", "letters-3x3", "--set", "device.model=stanford")
+    assert "leave them out with imperfections.parameters=[]" in " ".join(err.split())
