@@ -36,7 +36,16 @@ PACKAGES = (
     "threadpoolctl",
     "psutil",
 )
-OPTIONAL = ("distributed", "cryptography", "pandas", "pyarrow", "xarray", "h5py", "scikit-learn")
+OPTIONAL = (
+    "distributed",
+    "cryptography",
+    "pandas",
+    "pyarrow",
+    "xarray",
+    "h5py",
+    "scikit-learn",
+    "python-calamine",
+)
 _LEAST_FREE = 100 * 2**20
 """What the temporary folder should have left, bytes."""
 _TESTED = ", ".join(map(str, TESTED))

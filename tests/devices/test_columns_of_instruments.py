@@ -85,7 +85,11 @@ STEADY = [f"{k},{1e4 + k}" for k in range(9)]
         ),
         (
             [",".join(str(1.5 * k) for k in range(600))] * 3,
-            "columns are column 1, .*, column 8 and 592 more; expected time,volts,amps",
+            "line 1: 600 columns without headers; write what they are in a line above them, such",
+        ),
+        (
+            [",".join(f"x{k}" for k in range(600)), *[",".join(["1.5"] * 600)] * 3],
+            "line 1: columns are x0, .*, x7 and 592 more; expected time,volts,amps",
         ),
         (
             [

@@ -132,8 +132,13 @@ def _of_sheets(path: Path, tables: dict[str, list[Row]], notes: Notes) -> list[B
 
 def _no_sweep(path: Path, block: Block) -> str:
     """Return what to say of a table without a current over a voltage."""
-    where, kinds = f", line {block.line}" if block.headed else "", block.kinds
-    begin = f"{path}{where}: columns are {block.names}; "
+    kinds = block.kinds
+    if not block.headed:
+        return (
+            f"{path}, line {block.line}: {len(block.columns)} columns without headers; write what"
+            " they are in a line above them, such as time,volts,amps"
+        )
+    begin = f"{path}, line {block.line}: columns are {block.names}; "
     words = {word for column in block.columns for word in column.words}
     if {"hrs", "lrs"} <= words:
         return begin + (
