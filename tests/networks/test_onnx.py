@@ -826,6 +826,24 @@ def test_what_scikit_learn_exports_gives_its_probabilities(classes: int, tmp_pat
             assert network.accuracy(x, y) == pytest.approx(fitted.score(x, y))
 
 
+def test_what_scikit_learn_exports_of_logarithmic_regressors_and_thresholds(tmp_path: Path) -> None:
+    to_onnx = pytest.importorskip("skl2onnx").to_onnx
+    from sklearn.linear_model import LogisticRegression, PoissonRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import Binarizer
+
+    x = RNG.normal(size=(60, 4)).astype(np.float32)
+    poisson = PoissonRegressor().fit(x, np.exp(x @ [0.3, -0.2, 0.1, 0.4]))
+    (tmp_path / "p.onnx").write_bytes(to_onnx(poisson, x[:1]).SerializeToString())
+    found = Network.from_onnx(tmp_path / "p.onnx").outputs(x)
+    assert found[:, 0] == pytest.approx(poisson.predict(x), rel=1e-5)
+    steps = make_pipeline(Binarizer(threshold=0.2), LogisticRegression()).fit(x, x[:, 0] > 0.2)
+    options = {id(steps): {"zipmap": False}}
+    (tmp_path / "b.onnx").write_bytes(to_onnx(steps, x[:1], options=options).SerializeToString())
+    found = Network.from_onnx(tmp_path / "b.onnx").outputs(x)
+    assert found == pytest.approx(steps.predict_proba(x), abs=1e-6)
+
+
 def test_what_scikit_learn_exports_of_regressors_and_columns(tmp_path: Path) -> None:
     skl2onnx = pytest.importorskip("skl2onnx")
     from sklearn.compose import ColumnTransformer

@@ -17,6 +17,7 @@ from spicesnn.networks.activations import (
     LeakyReLU,
     Normalise,
     Softmax,
+    Threshold,
 )
 from spicesnn.networks.arithmetic import Elementary, Power
 from spicesnn.networks.formats import onnx_elementary as elementary
@@ -113,10 +114,9 @@ def _matmul(reader: GraphReader, op: Any) -> None:
         if second.ndim == 2:
             along_last(reader, op, columns, first)
             return
-        if len(first.shape) > 1:
-            made = along_last(reader, op, columns, first, suffix=" of each")
-            reader.add(op, Reshape(first.shape[:-1]), made)
-            return
+        made = along_last(reader, op, columns, first, suffix=" of each")
+        reader.add(op, Reshape(first.shape[:-1]), made)
+        return
     if isinstance(second, Value) and isinstance(first, np.ndarray) and len(second.shape) > 1:
         rows = np.asarray(first, dtype=float)
         rows = rows[0] if rows.ndim == 3 and len(rows) == 1 else rows
@@ -399,6 +399,13 @@ OPERATIONS: dict[str, Callable[[GraphReader, Any], None]] = {
     "Round": plain(lambda: Elementary("round")),
     "Sqrt": plain(reductions.root),
     "Reciprocal": plain(lambda: Power(np.full((), -1.0))),
+    "Binarizer": lambda reader, op: void(
+        reader.add(
+            op,
+            Threshold(np.full((), float(reader.attribute(op, "threshold", 0.0)))),
+            reader.value(op),
+        )
+    ),
     "ThresholdedRelu": elementary.thresholded,
     "Swish": elementary.swish,
     "Where": elementary.where,
