@@ -8,6 +8,7 @@ import pytest
 
 import spicesnn as sn
 from spicesnn.devices.instruments.headers import Column
+from spicesnn.devices.pulse_curve import PulseCurve
 from spicesnn.errors import DataError
 from tests.devices.instrument_forms import lines_of, loop, text
 
@@ -110,6 +111,34 @@ STEADY = [f"{k},{1e4 + k}" for k in range(9)]
 def test_what_is_no_sweep_of_one_device_is_refused(lines, message, tmp_path):
     with pytest.raises(DataError, match=message):
         read(tmp_path, text(lines), 1.0)
+
+
+@pytest.mark.parametrize(
+    "head", ["Cycle,HRS (uS),LRS (uS)", "Cycle,R_HRS (Ohm),R_LRS (Ohm)", "Cycle,Goff,Gon"]
+)
+def test_levels_of_cycles_are_no_pulse_curve(head, tmp_path):
+    """Before: microsiemens of levels were siemens of set and reset pulses."""
+    path = tmp_path / "file.csv"
+    path.write_bytes(text([head, *(f"{k},{1 + 0.01 * k},{9 - 0.01 * k}" for k in range(20))]))
+    for call in (lambda: sn.read_measurement(path), lambda: PulseCurve.from_csv(path)):
+        with pytest.raises(DataError, match=r"line 1: columns are Cycle, .*; levels of cycles"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("head", "message"),
+    [
+        ("pulse,power (mW)", "column power .mW. is not a conductance"),
+        ("pulse,weight (a.u.)", "column weight .a.u.. is not a conductance"),
+        ("pulse,a,temperature", "is not a conductance"),
+    ],
+)
+def test_what_is_no_conductance_is_no_pulse_curve(head, message, tmp_path):
+    path = tmp_path / "file.csv"
+    more = ",300" if head.count(",") > 1 else ""
+    path.write_bytes(text([head, *(f"{k},{1 + 0.1 * k:.3g}{more}" for k in range(20))]))
+    with pytest.raises(DataError, match=message):
+        PulseCurve.from_csv(path)
 
 
 def test_sweeps_in_one_direction_without_headers_are_sweeps(tmp_path):

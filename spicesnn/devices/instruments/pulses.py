@@ -16,7 +16,7 @@ from spicesnn.devices.instruments.blocks import Block
 from spicesnn.devices.instruments.cells import number, with_unit
 from spicesnn.devices.instruments.headers import Column, scale_of
 from spicesnn.devices.instruments.pieces import Notes, Values, check_row_widths, varies
-from spicesnn.devices.instruments.reading import left_out
+from spicesnn.devices.instruments.reading import left_out, of_cycles, said_of_cycles
 from spicesnn.errors import DataError
 from spicesnn.units import render
 
@@ -239,6 +239,8 @@ def read_curve(path: Path, blocks: list[Block], notes: Notes, v_read: float | No
             f"{path}, line {blocks[0].line}: no pulse curve: the first line must be a header, not"
             " numbers"
         )
+    if of_cycles(blocks[0]):
+        raise DataError(f"{path}, line {blocks[0].line}: {said_of_cycles(blocks[0])}")
     tables = [block for block in blocks if _conductances(block)]
     if not tables:
         names = [
@@ -322,12 +324,13 @@ def _conductances(block: Block) -> list[int]:
         found = [k for k, column in enumerate(block.columns) if column.kind == kind]
         if found:
             return found
-    found = [
-        k
-        for k, column in enumerate(block.columns)
-        if column.kind in ("", "other") and column.header
-    ]
-    return found if block.index("volts") is None else []
+    if block.index("volts") is not None:
+        return []
+    found = [k for k, c in enumerate(block.columns) if not c.kind and c.header and not c.unit]
+    known = [k for k, c in enumerate(block.columns) if c.kind == "other" and c.header]
+    if not known:
+        return found
+    return found + known if len(found + known) > 2 else []
 
 
 def _numbers(path: Path, block: Block, k: int) -> Floats:

@@ -130,6 +130,22 @@ def _of_sheets(path: Path, tables: dict[str, list[Row]], notes: Notes) -> list[B
     return blocks
 
 
+def of_cycles(block: Block) -> bool:
+    """Return whether a table holds the high and the low level of cycles, as in a measurement of
+    endurance."""
+    words = {word for column in block.columns for word in column.words}
+    return bool(words & {"hrs", "roff", "goff"}) and bool(words & {"lrs", "ron", "gon"})
+
+
+def said_of_cycles(block: Block) -> str:
+    """Return what to say of it."""
+    return (
+        f"columns are {block.names}; levels of cycles, which no model is fitted to. With set and"
+        " reset voltages they are statistics: spicesnn fit cycles FILE (columns v_set, v_reset, lrs,"
+        " hrs)"
+    )
+
+
 def _no_sweep(path: Path, block: Block) -> str:
     """Return what to say of a table without a current over a voltage."""
     kinds = block.kinds
@@ -139,12 +155,8 @@ def _no_sweep(path: Path, block: Block) -> str:
             " they are in a line above them, such as time,volts,amps"
         )
     begin = f"{path}, line {block.line}: columns are {block.names}; "
-    words = {word for column in block.columns for word in column.words}
-    if {"hrs", "lrs"} <= words:
-        return begin + (
-            "levels of cycles, which no model is fitted to. With set and reset voltages they are"
-            " statistics: spicesnn fit cycles FILE (columns v_set, v_reset, lrs, hrs)"
-        )
+    if of_cycles(block):
+        return f"{path}, line {block.line}: {said_of_cycles(block)}"
     if "volts" in kinds and not kinds & {"amps", "ohms", "siemens"}:
         return begin + (
             "no current among them. Add the device's, such as amps or I (µA): the voltage of a shunt"
