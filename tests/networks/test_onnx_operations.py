@@ -374,12 +374,13 @@ QDQ = [
     n("QuantizeLinear", ["c", "sy", "zy"], ["r"]),
     n("DequantizeLinear", ["r", "sy", "zy"], ["y"]),
 ]
+STEP = 0.0971  # steps in no simple ratio: sums are seldom halves, which round either way
 STEPS = {
-    "sx": np.float32(0.05),
+    "sx": np.float32(0.0513),
     "zx": np.uint8(120),
-    "sw": np.float32([0.02, 0.03, 0.01]),
+    "sw": np.float32([0.0213, 0.0307, 0.0101]),
     "zw": np.int8([0, 0, 0]),
-    "sy": np.float32(0.1),
+    "sy": np.float32(STEP),
     "zy": np.int8(-3),
     "w": RNG.integers(-128, 128, (3, 4, 3, 3)).astype(np.int8),
 }
@@ -395,7 +396,7 @@ PRODUCT = [
 ]
 MATRIX = {
     "m": RNG.integers(-128, 128, (6, 3)).astype(np.int8),
-    "sm": np.float32(0.02),
+    "sm": np.float32(0.0219),
     "zm": np.int8(5),
 }
 
@@ -420,11 +421,11 @@ def test_quantised_layers_give_the_whole_numbers_of_onnxruntime(
     path = saved(tmp_path / "m.onnx", nodes, weights, shape)
     x = np.random.default_rng(7).normal(0, 2.5, size=(4, *shape)).astype(np.float32)
     wanted, found = judged(path, x), Network.from_onnx(path).outputs(x)
-    steps = np.abs(found - wanted) / 0.1
+    steps = np.abs(found - wanted) / STEP
     # Sums within a rounding error of a half may round either way.
     assert np.mean(steps > 1e-3) < 0.005
     assert steps.max() < 1.001
-    assert len(np.unique(np.rint(found / 0.1))) > 5
+    assert len(np.unique(np.rint(found / STEP))) > 5
 
 
 def test_halves_are_rounded_to_even_numbers_and_ends_are_kept(tmp_path: Path) -> None:
