@@ -30,8 +30,9 @@ from spicesnn.platform import resident_bytes
 
 HEARTBEAT_S = 0.25
 _ENDLESS = b"dc vidx 0 1000000 1"
-_LARGEST_SWEEP = 16 << 20
-"""Bytes that the points of an open sweep may take."""
+_SWEEP, _LARGEST_SWEEP, _FEW_POINTS = 2 << 20, 16 << 20, 64
+"""Bytes that the points of an open sweep may take; what a few points of a large array may, whose
+analysis takes long to begin; how many these are."""
 _PAUSED = re.compile(
     r"condition met: stop +after|doAnalyses: pause requested|^(?:dc )?simulation interrupted$"
 )
@@ -200,7 +201,8 @@ class Worker:
 
     def _goes_on(self, count: int, alters: int) -> bool:
         """Whether the open sweep goes on with `count` points after `alters` commands."""
-        room = _LARGEST_SWEEP // (8 * max(len(self._wanted), 1))
+        point = 8 * max(len(self._wanted), 1)
+        room = max(_SWEEP // point, min(_FEW_POINTS, _LARGEST_SWEEP // point))
         return self._points > 0 and self._points + count <= room and alters <= MOST_ALTERS
 
     def _answer(
