@@ -19,9 +19,6 @@ then the search goes on."""
 _TOGETHER = 0.17
 """Residuals whose correlation from point to point is more than this, and than three of its standard
 errors, are no scatter: a tenth of them is a curve that is not the data's."""
-_STRETCHES, _OUTLIER, _ASTRAY = (3, 4, 6, 8, 12, 16), 5.0, 5.5
-"""Points of a stretch in which a curve may be beside the data; what single ones count at most, and
-from which sum on over the root of their number it is, in units of the scatter."""
 _AS_NOISE = 0.9
 """Residuals below this times the scatter of the data are not looked at further."""
 _LEAST = 6
@@ -143,22 +140,6 @@ def misses(rmse: float, residuals: Floats, noise: float) -> bool:
     """Return whether a curve misses the data: its residuals are `MISSES` times their scatter or
     more, or hang together."""
     return rmse > MISSES * noise or (rmse > _AS_NOISE * noise and hang_together(residuals))
-
-
-def astray(residuals: Floats, noise: float) -> tuple[int, int] | None:
-    """Return the first and the last point of the stretch in which residuals are of one sign as no
-    scatter is, where there is one: their sum is that of independent ones of the size `noise` with a
-    probability below 1e-4. Single points that are far off do not make one."""
-    if not noise > 0:
-        return None
-    sizes, worst, found = np.clip(residuals / noise, -_OUTLIER, _OUTLIER), _ASTRAY, None
-    for points in _STRETCHES:
-        if points <= sizes.size:
-            sums = np.abs(np.convolve(sizes, np.ones(points), "valid")) / np.sqrt(points)
-            first = int(np.argmax(sums))
-            if sums[first] > worst:
-                worst, found = float(sums[first]), (first, first + points - 1)
-    return found
 
 
 class Found(NamedTuple):

@@ -6,7 +6,7 @@ import numpy as np
 
 from spicesnn.arrays import Floats
 from spicesnn.devices.measurements import Sweep
-from spicesnn.fitting.minimum import astray, hang_together, misses
+from spicesnn.fitting.minimum import hang_together, misses
 from spicesnn.fitting.problem import Problem, fresh_sweeps, rough_weight
 from spicesnn.units import render
 
@@ -81,23 +81,7 @@ def remarks(
         )
     if missed:
         said.append(_verdict(problem, rmse, noise, residuals))
-    elif (stretch := astray(residuals, noise)) is not None:
-        said.append(_in_one_place(problem, *stretch, residuals, noise))
     return tuple(said)
-
-
-def _in_one_place(problem: Problem, first: int, last: int, residuals: Floats, noise: float) -> str:
-    """Return where a model that describes most of the data misses some."""
-    place = ""
-    if isinstance(problem.data, Sweep):
-        ends = problem.polarity * problem.data.volts[[first, last]]
-        place = f" ({ends[0]:.3g} … {ends[1]:.3g} V)"
-    mean = float(np.mean(residuals[first : last + 1]))
-    return (
-        f"the model misses these data in one place, points {first} to {last}{place}: it is"
-        f" {abs(mean):.2g} of the values too {'high' if mean > 0 else 'low'} there on average, where"
-        f" their scatter from point to point is {noise:.2g}"
-    )
 
 
 def _circumstances(problem: Problem) -> list[str]:
