@@ -48,9 +48,7 @@ def loop(points=81, amps=None, **more):
     return Sweep(time=time, volts=volts, amps=1e-4 * volts if amps is None else amps, **more)
 
 
-def said(
-    problem, *, deviation=(0.01, 0.01, 0.01), correlation=None, rmse=0.01, fitted=None
-):
+def said(problem, *, deviation=(0.01, 0.01, 0.01), correlation=None, rmse=0.01, fitted=None):
     return remarks(
         problem,
         np.zeros(3),
