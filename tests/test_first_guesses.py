@@ -49,6 +49,10 @@ def test_resistances_are_no_conductances(cells):
         InputError, match=r"as resistances in ohm do; expected siemens: Crossbar\(1"
     ):
         sn.Crossbar(cells)
+    with pytest.raises(InputError, match="as resistances in ohm do"):
+        sn.Crossbar(np.random.default_rng(0).uniform(1e3, 1e5, (4, 4)))
+    for short in ([[1481.3]], np.full((3, 3), 1e3), [[1e3, 1e6]], [[192.1, 1e3]]):
+        assert sn.Crossbar(short).conductance.min() > 100.0  # a few, as solvers are tried with
     shorted = np.where(np.eye(2) > 0, 1e-4, 1e3)
     assert sn.Crossbar(shorted).conductance.max() == 1e3  # a shorted cell among others
 

@@ -39,8 +39,8 @@ _IDEAL = Wires.ideal()
 _BITS = np.dtype(np.uint64)
 _INFINITY_BITS = np.array(np.inf).view(_BITS)[()]
 _OHMS = 100.0, 1e12
-"""Resistances of cells, in ohm; no cell conducts so many siemens. Beyond are what solvers are tried
-with."""
+"""Resistances of cells, in ohm; no cell conducts so many siemens."""
+_MANY = 16
 _OHMS_BITS = np.array(_OHMS[0]).view(_BITS)[()]
 
 
@@ -146,6 +146,19 @@ _ARGUMENTS = {
     "x": "state=…",
     "gate": "read(row_volts, gate_volts=…)",
 }
+
+
+def _like_ohms(values: Floats) -> bool:
+    """Return whether conductances are resistances that somebody gave in their place: all of them
+    beyond what a cell conducts, and different; many, or whole numbers such as 345 or 2e5.
+
+    A few large ones, or one for all, are what solvers are tried with."""
+    cells = values[values > 0]
+    if cells.min() < _OHMS[0] or cells.max() > _OHMS[1] or np.ptp(cells) == 0:
+        return False
+    digits = cells / 10 ** np.floor(np.log10(cells))
+    whole = np.all(cells == np.round(cells)) and np.any(np.abs(digits - 1.0) > 1e-9)
+    return bool(cells.size >= _MANY or whole)
 
 
 @hinted(_WORDS, _ARGUMENTS)
@@ -254,9 +267,7 @@ class Crossbar(metaclass=Hinting):
                 " values, 0 or more"
                 + ("; of resistances in ohm, 1 / resistances" if np.any(np.isinf(values)) else "")
             )
-        if largest >= _OHMS_BITS and np.all(
-            (values == 0) | ((values >= _OHMS[0]) & (values <= _OHMS[1]))
-        ):
+        if largest >= _OHMS_BITS and _like_ohms(values):
             raise InputError(
                 f"conductance goes from {np.min(values[values > 0]):.4g} S to"
                 f" {np.max(values):.4g} S, as resistances in ohm do; expected siemens:"
