@@ -119,8 +119,8 @@ class Motion:
         start = self.starts[k]
         volts = np.concatenate([np.array(_VOLTS), -np.array(_VOLTS)])
         first = self.rates(k, volts, np.full(volts.shape, start))
-        if first is None or not np.any(side * first > 0):
-            return None
+        if first is None or np.count_nonzero(side * first > 0) < 2:
+            return None  # of one voltage alone nobody knows that others end there, too
         volts, usual = volts[side * first > 0], side * first[side * first > 0]
         x = start + side * _OFFSETS * (abs(start) or 1.0)
         ends = []
