@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from spicesnn.errors import InputError
-from spicesnn.networks.nodes import Node, Shape, Values, fits, real
+from spicesnn.networks.nodes import Node, Shape, Values, fits, real, shape_without
 
 
 class NoValueError(InputError):
@@ -141,11 +141,7 @@ class Extremum(Differentiable):
 
     def shape_out(self, shape: Shape) -> Shape:
         """The shape with 1 for these axes."""
-        if not self.axes or not all(0 <= axis < len(shape) for axis in self.axes):
-            raise InputError(
-                f"a {self.what} over the axes {self.axes} of a sample of shape {shape}"
-            )
-        return tuple(1 if k in self.axes else size for k, size in enumerate(shape))
+        return shape_without(self.axes, shape, self.what)
 
     def __call__(self, x: Values) -> Values:
         axes = tuple(axis + 1 for axis in self.axes)

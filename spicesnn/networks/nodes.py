@@ -561,6 +561,13 @@ class Part(Node):
         return np.take(x, self.places, axis=self.axis + 1)
 
 
+def shape_without(axes: tuple[int, ...], shape: Shape, what: str) -> Shape:
+    """Return the shape of a sample with 1 for the axes over which it is brought down."""
+    if not axes or not all(0 <= axis < len(shape) for axis in axes):
+        raise InputError(f"a {what} over the axes {axes} of a sample of shape {shape}")
+    return tuple(1 if k in axes else size for k, size in enumerate(shape))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Reduced(Node):
     """Sum or average over some axes of a sample, which stay with the size 1."""
@@ -571,11 +578,7 @@ class Reduced(Node):
 
     def shape_out(self, shape: Shape) -> Shape:
         """The shape with 1 for these axes."""
-        if not self.axes or not all(0 <= axis < len(shape) for axis in self.axes):
-            raise InputError(
-                f"a {self.what} over the axes {self.axes} of a sample of shape {shape}"
-            )
-        return tuple(1 if k in self.axes else size for k, size in enumerate(shape))
+        return shape_without(self.axes, shape, self.what)
 
     def __call__(self, x: Values) -> Values:
         axes = tuple(axis + 1 for axis in self.axes)
