@@ -179,3 +179,31 @@ def test_pickles_and_raw_files_are_refused_by_what_they_are(tmp_path):
     for name in ("run.raw", "run.tr0"):
         with pytest.raises(DataError, match="is a raw file of a circuit simulator; export"):
             sn.read_measurement(tmp_path / name)
+
+
+def test_sheets_and_tables_that_claim_far_more_than_they_hold_are_refused(tmp_path):
+    path = tmp_path / "far.xlsx"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("[Content_Types].xml", "<Types/>")
+        file.writestr(
+            "xl/worksheets/sheet1.xml",
+            '<worksheet><sheetData><row r="1"><c r="A1"><v>1</v></c></row>'
+            '<row r="1048576"><c r="XFD1048576"><v>2</v></c></row></sheetData></worksheet>',
+        )
+    pytest.importorskip("python_calamine")
+    with pytest.raises(DataError, match="holds more than 20000000 numbers"):
+        sn.read_measurement(path)
+    swollen = tmp_path / "swollen.xlsx"
+    with zipfile.ZipFile(swollen, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("[Content_Types].xml", "<Types/>")
+        with file.open("xl/worksheets/sheet1.xml", "w") as sheet:
+            for _ in range(110):
+                sheet.write(b" " * (10 << 20))
+    with pytest.raises(DataError, match="holds more than 20000000 numbers"):
+        sn.read_measurement(swollen)
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    column = pa.DictionaryArray.from_arrays(pa.array(np.zeros(15_000_000, np.int8)), [1.0])
+    pq.write_table(pa.table({"v": column, "i": column}), tmp_path / "long.parquet")
+    assert (tmp_path / "long.parquet").stat().st_size < 1 << 20
+    with pytest.raises(DataError, match="holds more than 20000000 numbers"):
+        sn.read_measurement(tmp_path / "long.parquet")

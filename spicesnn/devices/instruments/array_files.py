@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,8 @@ from spicesnn.errors import DataError, MissingPackageError
 from spicesnn.file_kinds import what_is
 
 Table = list[Row]
-_MOST_CELLS = 20_000_000
+_MOST_CELLS, _BYTES_A_CELL = 20_000_000, 50
+_PLACE = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{0,7})(\d{1,10})["']""")
 _EPOCH = dt.datetime(1899, 12, 30)
 """Day 0 of the dates of a spreadsheet."""
 
@@ -63,6 +65,8 @@ def _workbook(path: Path) -> dict[str, Table]:
             f"{path} is an Excel workbook, which needs python-calamine: pip install"
             " 'spicesnn[excel]', or export the sheet as CSV"
         ) from None
+    if zipfile.is_zipfile(path):
+        _check_sheets(path)
     book, found = CalamineWorkbook.from_path(str(path)), {}
     for name in book.sheet_names:
         rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
@@ -74,6 +78,24 @@ def _workbook(path: Path) -> dict[str, Table]:
         if table:
             found[name] = table
     return found
+
+
+def _check_sheets(path: Path) -> None:
+    """Refuse a workbook that unpacks to too much; one cell far away makes a sheet as large."""
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+        _check_size(path, sum(entry.file_size for entry in entries) // _BYTES_A_CELL)
+        sheets = [e for e in entries if re.fullmatch(r"xl/worksheets/[^/]+\.xml", e.filename)]
+        if not sheets:
+            raise DataError(f"{path} has no sheets as .xlsx has them; save it as .xlsx or CSV")
+        for entry in sheets:
+            rows = columns = 1
+            for letters, row in _PLACE.findall(archive.read(entry)):
+                number = 0
+                for letter in letters.upper():
+                    number = 26 * number + letter - ord("A") + 1
+                rows, columns = max(rows, int(row)), max(columns, number)
+            _check_size(path, rows * columns)
 
 
 def _text(cell: Any) -> str:
@@ -165,11 +187,14 @@ def _hdf5(path: Path) -> dict[str, Table]:
 
 def _parquet(path: Path) -> dict[str, Table]:
     try:
-        table: Any = importlib.import_module("pyarrow.parquet").read_table(path)
+        parquet: Any = importlib.import_module("pyarrow.parquet")
     except ImportError:
         raise MissingPackageError(
             f"{path} is a Parquet table, which needs pyarrow: pip install 'spicesnn[views]'"
         ) from None
+    claimed = parquet.ParquetFile(path).metadata
+    _check_size(path, claimed.num_rows * claimed.num_columns)
+    table: Any = parquet.read_table(path)
     columns = {name: table.column(name).to_pylist() for name in table.column_names}
     cells = [tuple(columns), *zip(*columns.values(), strict=True)]
     return {
@@ -204,10 +229,14 @@ def _beside(path: Path, arrays: dict[str, Any]) -> dict[str, Table]:
     return {f"{size} points": _rows(path, columns, []) for size, columns in tables.items()}
 
 
+def _check_size(path: Path, cells: int) -> None:
+    if cells > _MOST_CELLS:
+        raise DataError(f"{path} holds more than {_MOST_CELLS} numbers; keep those of one device")
+
+
 def _rows(path: Path, named: dict[str, Any], bare: list[Any]) -> Table:
     columns = [*named.values(), *bare]
-    if sum(column.size for column in columns) > _MOST_CELLS:
-        raise DataError(f"{path} holds more than {_MOST_CELLS} numbers; keep those of one device")
+    _check_size(path, sum(column.size for column in columns))
     head = [Row(line=1, cells=tuple(named))] if named else []
     return head + [
         Row(line=k, cells=tuple(repr(float(cell)) for cell in row))
