@@ -200,8 +200,19 @@ def labelled(decided: NDArray[np.int64], classes: tuple[Any, ...] | None) -> NDA
     return np.asarray(labels[decided]) if np.any(decided < 0) else np.asarray(classes)[decided]
 
 
+class NoMatrix:
+    """What computes products, and is no array of numbers itself."""
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        """Refuse: a product is asked for by its name."""
+        raise WrongTypeError(
+            f"a {type(self).__name__} is no array of numbers; use outputs(x) for products, x (n,"
+            " inputs)"
+        )
+
+
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Evaluated(Structure):
+class Evaluated(NoMatrix, Structure):
     """A structure that answers: outputs, spikes, decisions and how many of them are right."""
 
     def __call__(self, *given: Any, **named: Any) -> Any:
@@ -209,13 +220,6 @@ class Evaluated(Structure):
         kind = type(self).__name__
         raise WrongTypeError(
             f"a {kind} is not called; use outputs(x), predict(x), spikes(x) or accuracy(x, y)"
-        )
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        """Refuse: a product is asked for by its name."""
-        raise WrongTypeError(
-            f"a {type(self).__name__} is no array of numbers; use outputs(x) for products, x (n,"
-            " inputs)"
         )
 
     def taken(self, x: ArrayLike) -> Values:

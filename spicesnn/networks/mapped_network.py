@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from spicesnn.crossbar.crossbar import Crossbar
 from spicesnn.engines.base import Engine
 from spicesnn.engines.nodal.engine import NodalEngine
-from spicesnn.errors import InputError, WrongTypeError
+from spicesnn.errors import InputError
 from spicesnn.networks import evaluate
 from spicesnn.networks.calibration import Readout, calibrated, seen_by
 from spicesnn.networks.converters import full_scale
@@ -24,7 +24,7 @@ from spicesnn.nonidealities.realised import Imperfections
 
 
 @dataclass(eq=False)
-class MappedNetwork:
+class MappedNetwork(evaluate.NoMatrix):
     """Arrays and converters of a network; the attributes are those of
     `spicesnn.networks.chip.Chip`."""
 
@@ -132,13 +132,6 @@ class MappedNetwork:
         )
 
     # -- answers -------------------------------------------------------------------------------
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        """Refuse: a product is asked for by its name."""
-        raise WrongTypeError(
-            f"a {type(self).__name__} is no array of numbers; use outputs(x) for products, x (n,"
-            " inputs)"
-        )
 
     def outputs(self, x: ArrayLike) -> Values:
         """The network's outputs through arrays and converters, (n, outputs); see

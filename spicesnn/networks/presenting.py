@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from spicesnn.encoding.events import seed_words
-from spicesnn.networks.evaluate import Product, at_rest
+from spicesnn.networks.evaluate import at_rest
 from spicesnn.networks.network import Network
 from spicesnn.networks.nodes import Values, Weighted
 from spicesnn.networks.on_synapses import OnSynapses
@@ -112,9 +112,11 @@ class _Show:
             if isinstance(node, Population):
                 self.states[name] = node.begun(1, shapes[name], self.lasting.get(name, ()))
         self.joule = {}
-        self.before = at_rest(
-            self.topology, {source for source, _ in self.delayed}, 1, self._products()
-        )
+        self.before = {}
+        if self.delayed:  # what is heard of a network at rest, its reads uncounted
+            cells = self.network.with_synapses(self.synapses)
+            sources = {source for source, _ in self.delayed}
+            self.before = at_rest(self.topology, sources, 1, cells.products(self.rng))
         steps = len(self.spikes)
         self.pre: dict[str, Values] = {}
         self.post = {
@@ -123,24 +125,6 @@ class _Show:
         self.asked = dict.fromkeys(self.watched, 0)
         for projection, rule in self.local:
             self.do(projection.name, rule.before(self.synapses[projection.name]))
-
-    def _products(self) -> dict[str, Product]:
-        """Reads of the synapses that nothing counts: of a network at rest."""
-
-        def product(name: str) -> Product:
-            node = self.topology.nodes[name]
-            assert isinstance(node, Weighted)
-
-            def read(x: Values) -> Values:
-                parts = [
-                    self.synapses[name].product(rows, self.rng, events=self.heard[name])[0]
-                    for rows in node.rows_of(x)
-                ]
-                return node.assembled(parts, len(x), x.shape[1:])
-
-            return read
-
-        return {name: product(name) for name in self.synapses}
 
     def end(self) -> None:
         """Count the joules; keep what outlasts the sample."""

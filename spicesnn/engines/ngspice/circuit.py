@@ -13,6 +13,7 @@ import threading
 import weakref
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,6 @@ class Circuit:
     init: Init = field(default_factory=Init)
     index: dict[str, int] = field(init=False)
     _rows: dict[int, NDArray[np.int_]] = field(init=False, default_factory=dict)
-    _around_cells: list[tuple[list[str], list[int]]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "index", {name: k for k, name in enumerate(self.vectors)})
@@ -86,13 +86,15 @@ class Circuit:
         has read it, by group; all as it was written where there are none."""
         if cells is None or "cells" not in self.alterable:
             return self.text, {}
-        if not self._around_cells:
-            self._around_cells.append(_around(self.text, self.alterable["cells"].prefixes))
-        around, order = self._around_cells[0]
+        around, order = self._around_cells
         numbers, read = on_cards(cells)
         pieces = [""] * (2 * len(around) - 1)
         pieces[::2], pieces[1::2] = around, [numbers[k] for k in order]
         return "".join(pieces), {"cells": read}
+
+    @cached_property
+    def _around_cells(self) -> tuple[list[str], list[int]]:
+        return _around(self.text, self.alterable["cells"].prefixes)
 
     def rows_of(self, names: Names) -> NDArray[np.int_]:
         """Return the position of each named vector in the answer, −1 where the name is empty;

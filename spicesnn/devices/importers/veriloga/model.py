@@ -264,11 +264,11 @@ def _decided(
     why = f"its equations are understood at this value alone ({str(error).partition(';')[0]})"
     switches = [p.own for p in settable if p.default in (0.0, 1.0) or p.integer]
     others = [p.own for p in settable if p.own not in switches]
+    fixed = dict.fromkeys([*switches, *others], why)
     try:
-        found = made(dict.fromkeys([*switches, *others], why))
+        found = made(fixed)
     except UnsupportedNetlistError as at_defaults:
         raise (at_defaults if isinstance(at_defaults, RandomNumbersError) else error) from None
-    fixed = dict.fromkeys([*switches, *others], why)
     for lot in (others, *([name] for name in (*others, *switches))):
         if not set(lot) <= set(fixed):
             continue
